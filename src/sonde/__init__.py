@@ -1,0 +1,3 @@
+"""Sonde: an accountable network probe."""
+
+__version__ = "0.1.0"

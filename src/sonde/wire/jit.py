@@ -1,0 +1,291 @@
+"""The one decorator that turns a plain function into a kernel.
+
+A kernel is compiled by Numba when it is first called and its machine code is kept.
+Later processes load that code through llvmlite alone and never import Numba, which
+saves about 0.3 s at each start (docs/decisions/0002). What is kept lies in a folder
+named by a digest of all sources of the package, so no kernel outlives an edit of any
+kernel that it calls.
+
+Kernels called from Python take arrays, named tuples of arrays, and whole numbers.
+They run without the GIL and with bounds checks. `NUMBA_DISABLE_JIT=1` runs the same
+source interpreted.
+"""
+
+import ctypes
+import hashlib
+import os
+import sys
+import tempfile
+import threading
+from collections.abc import Callable
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Generic, ParamSpec, TypeVar, cast, overload
+
+import numpy as np
+
+INTERPRETED = os.environ.get("NUMBA_DISABLE_JIT", "0") not in ("", "0")
+PACKAGE = Path(__file__).resolve().parent.parent
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+#: Called with a kernel's name before it is compiled; the command line says so on screen.
+announce: Callable[[str], None] = lambda name: None  # noqa: E731
+
+
+class KernelFault(RuntimeError):  # noqa: N818
+    """A bounds check tripped inside a kernel: a defect of ours, never of the input."""
+
+
+def announce_with(callback: Callable[[str], None]) -> None:
+    """Have `callback` told the name of each kernel before it is compiled."""
+    globals()["announce"] = callback
+
+
+class Kernel(Generic[P, R]):
+    """A function that runs as machine code when called from Python or another kernel."""
+
+    def __init__(self, function: Callable[P, R], name: str, *, wraps: bool) -> None:
+        """Wrap `function`; `wraps` says that its unsigned arithmetic is meant to wrap."""
+        self.function = function
+        self.name = name
+        self.wraps = wraps
+        self.__doc__ = function.__doc__
+        self.__name__ = function.__name__
+        self.__qualname__ = function.__qualname__
+        self.__module__ = function.__module__
+        self.__wrapped__ = function
+        self._loaded: dict[tuple[Any, ...], _Machine] = {}
+        self._lock = threading.Lock()
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
+        """Run the kernel; raise KernelFault where a bounds check trips."""
+        if INTERPRETED:
+            if self.wraps:
+                with np.errstate(over="ignore"):
+                    return self.function(*args, **kwargs)
+            return self.function(*args, **kwargs)
+        if kwargs:
+            raise TypeError(f"{self.name} takes its arguments by position")
+        flat: list[Any] = []
+        key = tuple([_flatten(arg, flat) for arg in args])
+        machine = self._loaded.get(key)
+        if machine is None:
+            machine = self.load(args, key)
+        return cast(R, machine.run(flat))
+
+    def load(self, args: tuple[Any, ...], key: tuple[Any, ...]) -> "_Machine":
+        """Fetch the machine code for these argument types, compiling it if need be."""
+        with self._lock:
+            machine = self._loaded.get(key)
+            if machine is None:
+                digest = hashlib.blake2b(repr(key).encode(), digest_size=10).hexdigest()
+                path = cache_folder() / f"{self.name}-{digest}"
+                try:
+                    kept = path.read_bytes()
+                except OSError:
+                    announce(self.name)
+                    kept = _compile(self, args)
+                    _keep(path, kept)
+                head, _, code = kept.partition(b"\n")
+                machine = self._loaded[key] = _Machine(self.name, *head.decode().split(" "), code)
+            return machine
+
+    @cached_property
+    def dispatcher(self) -> Any:  # noqa: ANN401
+        """Numba's own object for this kernel; only needed to compile."""
+        import numba  # noqa: PLC0415
+
+        flags = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+        return numba.njit(nogil=True, boundscheck=True, **flags)(self.function)
+
+    @property
+    def _numba_type_(self) -> Any:  # noqa: ANN401
+        """Let Numba call this kernel from inside another one."""
+        from numba import types  # noqa: PLC0415
+
+        return types.Dispatcher(self.dispatcher)
+
+
+@overload
+def kernel(function: Callable[P, R]) -> Kernel[P, R]: ...
+@overload
+def kernel(
+    *, wraps: bool = False, name: str = ""
+) -> Callable[[Callable[P, R]], Kernel[P, R]]: ...
+def kernel(
+    function: Callable[P, R] | None = None, *, wraps: bool = False, name: str = ""
+) -> Kernel[P, R] | Callable[[Callable[P, R]], Kernel[P, R]]:
+    """Make a function a kernel. Give a `name` to each that is made in a closure."""
+
+    def wrap(function: Callable[P, R]) -> Kernel[P, R]:
+        own = f"{function.__module__.removeprefix('sonde.')}.{name or function.__qualname__}"
+        return Kernel(function, own, wraps=wraps)
+
+    return wrap if function is None else wrap(function)
+
+
+_folder: Path | None = None
+
+
+def cache_folder() -> Path:
+    """Give the folder of kept machine code for these sources, this Python and this CPU."""
+    global _folder  # noqa: PLW0603
+    if _folder is None:
+        digest = hashlib.blake2b(digest_size=12)
+        for source in sorted(PACKAGE.rglob("*.py")):
+            digest.update(source.read_bytes())
+        import llvmlite  # noqa: PLC0415
+        import llvmlite.binding as llvm  # noqa: PLC0415
+
+        host = (llvm.get_host_cpu_name(), llvm.get_host_cpu_features().flatten())
+        digest.update(repr((host, llvmlite.__version__, np.__version__, sys.version)).encode())
+        home = os.environ.get("SONDE_CACHE") or os.environ.get("XDG_CACHE_HOME")
+        base = Path(home) if home else Path.home() / ".cache"
+        folder = base / "sonde" / digest.hexdigest()
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError:  # a home that cannot be written: this process alone keeps its code
+            folder = Path(tempfile.mkdtemp(prefix="sonde-kernels-"))
+        _folder = folder
+    return _folder
+
+
+def _keep(path: Path, kept: bytes) -> None:
+    """Write machine code aside and rename it, so that no other process reads half of it."""
+    try:
+        aside = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}")
+        aside.write_bytes(kept)
+        aside.rename(path)
+    except OSError:
+        return  # a full disk costs the next start its time, not this run its result
+
+
+def _flatten(arg: Any, flat: list[Any]) -> Any:  # noqa: ANN401
+    """Append what Numba's native calling convention wants; give the argument's type key."""
+    if isinstance(arg, np.ndarray):
+        address = arg.__array_interface__["data"][0]
+        flat += (None, None, arg.size, arg.itemsize, address, *arg.shape, *arg.strides)
+        return arg.dtype, arg.ndim
+    if isinstance(arg, (bool, np.bool_, float, np.floating)):
+        raise TypeError("kernels called from Python take arrays and whole numbers")
+    if isinstance(arg, (int, np.integer)):
+        flat.append(int(arg))
+        return int
+    if isinstance(arg, tuple):
+        return type(arg).__name__, *(_flatten(item, flat) for item in arg)
+    raise TypeError(f"a kernel cannot take a {type(arg).__name__}")
+
+
+def _numba_type(arg: Any) -> Any:  # noqa: ANN401
+    from numba import from_dtype, types  # noqa: PLC0415
+
+    if isinstance(arg, np.ndarray):
+        return types.Array(from_dtype(arg.dtype), arg.ndim, "C")
+    if isinstance(arg, tuple):
+        inner = [_numba_type(item) for item in arg]
+        if hasattr(arg, "_fields"):
+            return types.NamedTuple(inner, type(arg))
+        return types.Tuple(inner)
+    return types.int64
+
+
+_compiling = threading.RLock()
+
+
+def _compile(kernel: Kernel[Any, Any], args: tuple[Any, ...]) -> bytes:
+    """Compile for these argument types: a line with symbol and result, then an object file."""
+    with _compiling:
+        signature = tuple(_numba_type(arg) for arg in args)
+        dispatcher = kernel.dispatcher
+        dispatcher.compile(signature)
+        compiled = dispatcher.overloads[signature]
+        code: bytes = compiled.library._get_compiled_object()  # noqa: SLF001
+        result = str(compiled.signature.return_type).replace(" ", "")
+        return f"{compiled.fndesc.llvm_func_name} {result}\n".encode() + code
+
+
+class _Loader:
+    """The engine that maps object files into this process; one for all kernels."""
+
+    def __init__(self) -> None:
+        import llvmlite.binding as llvm  # noqa: PLC0415
+
+        llvm.initialize_native_target()
+        llvm.initialize_native_asmprinter()
+        machine = llvm.Target.from_default_triple().create_target_machine(jit=True)
+        self.llvm = llvm
+        self.engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), machine)
+        # Arrays given by us own no memory that Numba counts, so this is never reached.
+        self.release = ctypes.CFUNCTYPE(None, ctypes.c_void_p)(lambda pointer: None)
+        address = ctypes.cast(self.release, ctypes.c_void_p).value
+        llvm.add_symbol("NRT_MemInfo_call_dtor", address)
+        self.kept: list[Any] = []
+
+    def address(self, symbol: str, code: bytes) -> int:
+        found = self.llvm.ObjectFileRef.from_data(code)
+        self.kept.append(found)
+        self.engine.add_object_file(found)
+        self.engine.finalize_object()
+        return int(self.engine.get_function_address(symbol))
+
+
+_loader: _Loader | None = None
+_loading = threading.Lock()
+
+
+class _Machine:
+    """Loaded machine code of one kernel for one set of argument types."""
+
+    def __init__(self, name: str, symbol: str, result: str, code: bytes) -> None:
+        global _loader  # noqa: PLW0603
+        with _loading:
+            _loader = _loader or _Loader()
+            self.address = _loader.address(symbol, code)
+        self.name = name
+        self.call: Any = None
+        self.result = result
+        self.words = 8
+
+    def run(self, flat: list[Any]) -> Any:  # noqa: ANN401
+        if self.call is None:
+            kinds = [ctypes.c_void_p if a is None else ctypes.c_int64 for a in flat]
+            prototype = ctypes.CFUNCTYPE(
+                ctypes.c_int32, ctypes.c_void_p, ctypes.c_void_p, *kinds
+            )
+            self.call = prototype(self.address)
+        out = (ctypes.c_int64 * self.words)()
+        fault = ctypes.c_void_p()
+        status = self.call(ctypes.addressof(out), ctypes.addressof(fault), *flat)
+        if status not in (0, -2):  # -2 is how Numba returns None
+            raise KernelFault(f"{self.name}: {_reason(fault.value)}")
+        if self.result == "none":
+            return None
+        if self.result == "bool":
+            return bool(out[0] & 1)
+        if self.result == "float64":
+            return ctypes.c_double.from_buffer(out).value
+        if self.result.startswith("UniTuple(int64"):
+            return tuple(out[: int(self.result.rsplit("x", 1)[1].rstrip(")"))])
+        if self.result == "uint64":
+            return out[0] & 0xFFFFFFFFFFFFFFFF
+        if self.result == "uint8":
+            return out[0] & 0xFF
+        return out[0]
+
+
+def _reason(info: int | None) -> str:
+    """Read what Numba says of a raised exception: a pickled (class, arguments, place)."""
+    import pickle  # noqa: PLC0415
+
+    if not info:
+        return "stopped"
+    data = ctypes.c_void_p.from_address(info).value
+    size = ctypes.c_int32.from_address(info + ctypes.sizeof(ctypes.c_void_p)).value
+    if not data or not 0 < size < 1 << 16:
+        return "stopped"
+    # Written by the compiler into our own machine code, never by what was captured.
+    kind, arguments, place = pickle.loads(ctypes.string_at(data, size))  # noqa: S301
+    where = f" in {place[0]} (line {place[2]})" if place else ""
+    return f"{getattr(kind, '__name__', kind)} {arguments}{where}"

@@ -1,0 +1,142 @@
+"""Bounded reads of big-endian numbers. The only place where octets are widened.
+
+Each reader widens before it shifts, because Numba and NumPy disagree on what
+`buf[0] << 8` is for uint8. Callers check the length first; see STYLE section 3.
+"""
+
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sonde.wire.jit import kernel
+
+Wire: TypeAlias = NDArray[np.uint8]
+Ints: TypeAlias = NDArray[np.int64]
+Rows: TypeAlias = Any  # a structured array; NumPy has no static type for its fields
+Row: TypeAlias = Any  # one row of it
+Int: TypeAlias = int
+
+NO_TIME = -(1 << 63)
+
+
+@kernel
+def u8(wire: Wire, at: Int) -> Int:
+    """Read one octet."""
+    return np.int64(wire[at])
+
+
+@kernel
+def i8(wire: Wire, at: Int) -> Int:
+    """Read one signed octet."""
+    value = np.int64(wire[at])
+    return value - 256 if value > 127 else value
+
+
+@kernel
+def u16(wire: Wire, at: Int) -> Int:
+    """Read a 16-bit number."""
+    return np.int64(wire[at]) << 8 | np.int64(wire[at + 1])
+
+
+@kernel
+def u24(wire: Wire, at: Int) -> Int:
+    """Read a 24-bit number."""
+    return np.int64(wire[at]) << 16 | np.int64(wire[at + 1]) << 8 | np.int64(wire[at + 2])
+
+
+@kernel
+def u32(wire: Wire, at: Int) -> Int:
+    """Read a 32-bit number."""
+    return u16(wire, at) << 16 | u16(wire, at + 2)
+
+
+@kernel
+def u48(wire: Wire, at: Int) -> Int:
+    """Read a 48-bit number."""
+    return u16(wire, at) << 32 | u32(wire, at + 2)
+
+
+@kernel
+def u64(wire: Wire, at: Int) -> np.uint64:
+    """Read a 64-bit number; it meets only other np.uint64."""
+    return np.uint64(u32(wire, at)) << np.uint64(32) | np.uint64(u32(wire, at + 4))
+
+
+@kernel
+def le16(wire: Wire, at: Int) -> Int:
+    """Read a little-endian 16-bit number."""
+    return np.int64(wire[at + 1]) << 8 | np.int64(wire[at])
+
+
+@kernel
+def le32(wire: Wire, at: Int) -> Int:
+    """Read a little-endian 32-bit number."""
+    return le16(wire, at + 2) << 16 | le16(wire, at)
+
+
+@kernel
+def equal(wire: Wire, at: Int, end: Int, text: Wire) -> bool:
+    """Say whether wire[at:end] is exactly `text`."""
+    if end - at != len(text):
+        return False
+    for offset in range(len(text)):
+        if wire[at + offset] != text[offset]:
+            return False
+    return True
+
+
+@kernel
+def starts(wire: Wire, at: Int, end: Int, text: Wire) -> bool:
+    """Say whether wire[at:end] begins with `text`."""
+    if end - at < len(text):
+        return False
+    for offset in range(len(text)):
+        if wire[at + offset] != text[offset]:
+            return False
+    return True
+
+
+@kernel
+def starts_folded(wire: Wire, at: Int, end: Int, text: Wire) -> bool:
+    """Say whether wire[at:end] begins with `text` (given in lower case), whatever its case."""
+    if end - at < len(text):
+        return False
+    for offset in range(len(text)):
+        if lower(wire[at + offset]) != text[offset]:
+            return False
+    return True
+
+
+@kernel
+def lower(octet: Int) -> Int:
+    """Fold an ASCII capital."""
+    value = np.int64(octet)
+    return value + 32 if 65 <= value <= 90 else value
+
+
+@kernel
+def find(wire: Wire, at: Int, end: Int, octet: Int) -> Int:
+    """Give where `octet` first stands in wire[at:end], or -1."""
+    for place in range(at, end):
+        if wire[place] == octet:
+            return place
+    return -1
+
+
+@kernel
+def wrap32(value: Int) -> Int:
+    """Keep the low 32 bits, as sequence numbers do (RFC 9293 §3.4)."""
+    return value & 0xFFFFFFFF
+
+
+@kernel
+def seq_diff(a: Int, b: Int) -> Int:
+    """Give a - b of two sequence numbers as a signed 32-bit distance (RFC 1982)."""
+    return ((a - b + 0x80000000) & 0xFFFFFFFF) - 0x80000000
+
+
+def octets(text: str | bytes) -> Wire:
+    """Make a constant that kernels can compare with."""
+    raw = text.encode("latin-1") if isinstance(text, str) else text
+    return np.frombuffer(raw, np.uint8)
