@@ -1,0 +1,1 @@
+"""The arrays that pass between stages."""
