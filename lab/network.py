@@ -8,6 +8,7 @@ The observation point is br0 on the gateway: whatever a client exchanges with th
 gateway or, through it, with a server passes there once. No namespace has a way out.
 """
 
+import contextlib
 import os
 import shutil
 import signal
@@ -35,7 +36,8 @@ OFFLOADS = ("rx", "tx", "sg", "tso", "gso", "gro")
 OVERLAYS = Path("/etc/netns")  # `ip netns exec` mounts these files over those in /etc
 
 # A private host name, /run and process tree: nothing outlives the lab or names the machine.
-ENTER_PRIVATE = 'hostname "$1"; mount -t tmpfs -o mode=755 lab /run; shift; exec "$@"'
+# The shell stays as process 1, because vsftpd does not survive reaping strangers' children.
+ENTER_PRIVATE = 'hostname "$1"; mount -t tmpfs -o mode=755 lab /run; shift; "$@"; exit'
 ENTER = 'hostname "$1"; shift; exec "$@"'
 
 
@@ -93,7 +95,7 @@ class Lab:
         private: bool = True,
     ) -> subprocess.Popen[bytes]:
         """Start a server in the foreground of its own process tree."""
-        flags = ("--uts", "--pid", "--fork", "--kill-child")
+        flags: tuple[str, ...] = ("--uts", "--pid", "--fork", "--kill-child")
         flags += ("--mount", "--mount-proc") if private else ()
         enter = ENTER_PRIVATE if private else ENTER
         command = [*entrance(namespace, *flags), enter, "lab", HOST_NAMES[namespace]]
@@ -158,7 +160,9 @@ def build(lab: Lab) -> None:
         shell("ip", "netns", "add", namespace)
         overlay(namespace)
         shell("ip", "-n", namespace, "link", "set", "lo", "up")
-    shell("ip", "-n", GATEWAY, "link", "add", "br0", "address", "02:00:00:00:01:01", "type", "bridge")
+    shell(
+        "ip", "-n", GATEWAY, "link", "add", "br0", "address", "02:00:00:00:01:01", "type", "bridge"
+    )
     connect(LAPTOP, "lan0", "02:00:00:00:01:10")
     connect(GUEST, "guest0", "02:00:00:00:01:20")
     connect(SERVERS, "dmz0", "02:00:00:00:02:10")
@@ -233,5 +237,13 @@ def add_account(name: str, home: Path, password_hash: str) -> None:
 def demolish() -> None:
     """Remove the namespaces, with every link in them, and their overlays."""
     for namespace in HOST_NAMES:
+        inside = subprocess.run(
+            ["ip", "netns", "pids", namespace], check=False, capture_output=True, text=True
+        ).stdout
+        for left in inside.split():  # a client which went into the background
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(int(left), signal.SIGKILL)
         subprocess.run(["ip", "netns", "del", namespace], check=False, capture_output=True)
         shutil.rmtree(OVERLAYS / namespace, ignore_errors=True)
+    with contextlib.suppress(OSError):  # somebody else may have overlays there, or nobody
+        OVERLAYS.rmdir()

@@ -140,7 +140,7 @@ def start_web(lab: Lab) -> None:
     lab.write("www/words.txt", text)
     lab.write("www/part.shtml", '<p>Written in parts: <!--#echo var="document_uri" -->\n')
     lab.write("www/private/index.html", "<p>For alice.\n")
-    (lab.scratch / "www/image.bin").write_bytes(words.randbytes(60_000))
+    (lab.scratch / "www/image.bin").write_bytes(words.randbytes(120_000))
     lab.write("passwords", f"alice:{openssl(lab, 'passwd', '-apr1', PASSWORD)}\n")
     site = """
     location = /old { return 301 /; }
@@ -170,7 +170,8 @@ http {{
   include /etc/nginx/mime.types; root www; ssi on; gzip on; gzip_types text/plain;
   ssl_certificate rsa.crt; ssl_certificate_key rsa.key;
   ssl_certificate ecdsa.crt; ssl_certificate_key ecdsa.key;
-  ssl_protocols TLSv1.2 TLSv1.3; ssl_session_cache shared:lab:1m;
+  ssl_protocols TLSv1.2 TLSv1.3; ssl_ecdh_curve X25519:P-256;
+  ssl_session_cache shared:lab:1m;
   server {{ listen 80; listen [::]:80; {site} }}
   server {{ listen 8080 http2; {site} }}
   server {{ listen 443 ssl http2; listen [::]:443 ssl http2; {site} }}
@@ -179,8 +180,8 @@ http {{
     path = lab.write("nginx.conf", config)
     lab.serve(SERVERS, "nginx", "-p", lab.scratch, "-e", "nginx-error.log", "-c", path)
     keys = ("ecdsa.key", "ecdsa.crt")
-    lab.serve(SERVERS, "gtlsserver", "-q", "-d", "www", WEB, "4433", *keys)
-    lab.serve(SERVERS, "gtlsserver", "-q", "-V", "-d", "www", WEB, "4434", *keys)
+    lab.serve(SERVERS, "gtlsserver", "-q", "-d", "www", "*", "443", *keys)
+    lab.serve(SERVERS, "gtlsserver", "-q", "-V", "-d", "www", "*", "4433", *keys)
 
 
 def start_mail(lab: Lab) -> None:
@@ -240,10 +241,13 @@ def start_stores(lab: Lab) -> None:
     lab.serve(SERVERS, *as_postgres, postgres / "postgres", "-D", folders["postgres"], *options)
     own = ("--no-defaults", "--user=mysql", f"--datadir={folders['mysql']}")
     lab.run(SERVERS, "mariadb-install-db", *own, "--skip-test-db", timeout_s=90)
-    first = f"CREATE DATABASE shop; CREATE USER alice IDENTIFIED BY '{PASSWORD}';"
-    first = lab.write("first.sql", f"{first}\nGRANT ALL ON shop.* TO alice;\n")
+    first = (  # one statement a line, as --init-file wants it
+        f"CREATE DATABASE shop;\nCREATE USER alice IDENTIFIED BY '{PASSWORD}';\n"
+        "GRANT ALL ON shop.* TO alice;\n"
+    )
+    script = lab.write("first.sql", first)
     start = (f"--socket={folders['mysql']}/socket", f"--bind-address={STORE}")
-    lab.serve(SERVERS, "mariadbd", *own, *start, f"--init-file={first}", "--skip-name-resolve")
+    lab.serve(SERVERS, "mariadbd", *own, *start, f"--init-file={script}", "--skip-name-resolve")
     redis = ("--bind", STORE, "--protected-mode", "no", "--save", "", "--requirepass", PASSWORD)
     lab.serve(SERVERS, "redis-server", *redis)
     lab.write("mqtt.users", "")
@@ -331,7 +335,7 @@ connect_from_port_20=YES
 """
     (lab.scratch / "empty").mkdir()
     lab.serve(SERVERS, "vsftpd", lab.write("vsftpd.conf", files))
-    lab.serve(SERVERS, "coap-server-notls", "-A", WEB)
+    lab.serve(SERVERS, "coap-server-notls", "-A", "2001:db8:2::10")
     lab.serve(SERVERS, "sipp", "-sn", "uas", "-i", WEB, "-p", "5060", "-nostdin")
     lab.serve(SERVERS, "nc", "-lkun", MAIL, "514")
     lab.serve(SERVERS, "nc", "-lkn", MAIL, "514")
@@ -354,6 +358,9 @@ dhcp-option=option6:dns-server,[{network.NAMES_6}]
 enable-ra
 dhcp-leasefile={lab.scratch}/leases
 enable-tftp
-tftp-root={lab.scratch}/tftp
+tftp-root=/srv
 """
-    lab.serve(GATEWAY, "dnsmasq", "-k", "-C", lab.write("dnsmasq.conf", config))
+    lab.write("dnsmasq.conf", config)
+    # A refusal of TFTP names the whole path, so it is to be a path without meaning.
+    start = "mount --bind tftp /srv; exec dnsmasq -k -C dnsmasq.conf"
+    lab.serve(GATEWAY, "sh", "-c", start)

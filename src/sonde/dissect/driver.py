@@ -42,6 +42,21 @@ def new_conns(dissector: Dissector, capacity: int, *, names_only: bool = False) 
     return Conns(np.zeros(capacity, dissector.state), free, count, np.zeros(1, dissector.state))
 
 
+def grow_conns(conns: Conns, wanted: int, most: int) -> Conns:
+    """See to it that so many rows are free, with at most `most` rows in all."""
+    old, held = len(conns.rows), int(conns.count[FREE])
+    if held >= wanted or old >= most:
+        return conns
+    capacity = min(max(old * 2, old + wanted - held), most)
+    rows = np.zeros(capacity, conns.rows.dtype)
+    rows[:old] = conns.rows
+    free = np.empty(capacity, np.int64)
+    free[:held] = conns.free[:held]
+    free[held : held + capacity - old] = np.arange(old, capacity)
+    conns.count[FREE] = held + capacity - old
+    return Conns(rows, free, conns.count, conns.blank)
+
+
 class Drivers(NamedTuple):
     """The entry kernels of one dissector."""
 
@@ -68,6 +83,16 @@ def conn_of(stream: Row, conns: Conns) -> Int:
     conn["names_only"] = conns.count[WANTS_NAMES_ONLY]
     stream["conn"] = place
     return place
+
+
+@kernel
+def release_conn(stream: Row, conns: Conns) -> None:
+    """Give back the state row of a stream; its content stays readable until the next is taken."""
+    row = np.int64(stream["conn"])
+    stream["conn"] = -1
+    conns.rows[row]["used"] = 0
+    conns.free[conns.count[FREE]] = row
+    conns.count[FREE] += 1
 
 
 @kernel
@@ -181,6 +206,7 @@ def make_drivers(dissector: Dissector) -> Drivers:
     """Build the entry kernels around a dissector's own."""
     name = dissector.protocol.name
     step = _step(dissector)
+    finish_conn = dissector.finish
 
     @kernel(name=f"read:{name}")
     def read(wire: Wire, turns: Rows, order: Ints, conns: Conns, streams: Streams, out: Any) -> None:  # noqa: ANN401
@@ -194,11 +220,15 @@ def make_drivers(dissector: Dissector) -> Drivers:
                 continue
             conn = conns.rows[row]
             step(wire, stream, conn, turn, streams, out)
+            stream["confirmed"] = conn["confirmed"]
             if conn["done"][0] == 1 and conn["done"][1] == 1:
+                stream["violated"] = conn["violated"]
                 stream["state"] = FINISHED
+                release_held(streams, stream, 0)
+                release_held(streams, stream, 1)
+                release_conn(stream, conns)
+                finish_conn(conn, out)
         conns.count[PROGRESS] = 0
-
-    finish_conn = dissector.finish
 
     @kernel(name=f"finish:{name}")
     def finish(ended: Ints, conns: Conns, streams: Streams, out: Any) -> None:  # noqa: ANN401
@@ -208,10 +238,9 @@ def make_drivers(dissector: Dissector) -> Drivers:
             row = np.int64(stream["conn"])
             if row < 0:
                 continue
-            stream["conn"] = -1
-            conns.rows[row]["used"] = 0
-            conns.free[conns.count[FREE]] = row
-            conns.count[FREE] += 1
+            stream["confirmed"] = conns.rows[row]["confirmed"]
+            stream["violated"] = conns.rows[row]["violated"]
+            release_conn(stream, conns)
             finish_conn(conns.rows[row], out)
         conns.count[PROGRESS] = 0
 

@@ -11,6 +11,8 @@ import numpy as np
 from sonde.table.pool import Pool, give, new_pool, size_class, take
 from sonde.wire import Int, Ints, Row, Rows, Wire, kernel
 
+CANDIDATE_WORDS = 4  # of 64 protocols each
+
 STREAM_ROW = np.dtype(
     [
         ("flow", "i8"),
@@ -22,18 +24,20 @@ STREAM_ROW = np.dtype(
         ("expected", "u4", (2,)),  # sequence number of the next octet to show
         ("conn", "i4"),  # row of the dissector's own state; -1 none
         ("protocol", "i2"),  # number in the catalogue; -1 unknown
-        ("maybe", "i2", (2,)),  # what each side may be, before both agree; -1 nothing
+        ("candidates", "u8", (2, CANDIDATE_WORDS)),  # protocols that each side may be, as bits
         ("held_class", "i1", (2,)),
         ("looked", "u1", (2,)),  # payloads that identification has seen of each side
         ("known", "u1", (2,)),  # `expected` is set
         ("state", "u1"),  # 0 free, 1 identifying, 2 dissecting, 3 finished
         ("midstream", "u1"),
+        ("confirmed", "u1"),
+        ("violated", "u1"),
     ],
     align=True,
 )
 
 # Counters.
-FREE, HELD_REFUSED, TOO_LONG = 0, 1, 2
+FREE, HELD_REFUSED, TOO_LONG, AHEAD, AHEAD_REFUSED, NO_STREAM = range(6)
 IDENTIFYING, DISSECTING, FINISHED = 1, 2, 3
 
 
@@ -58,6 +62,7 @@ def new_streams(capacity: int, budget: int) -> Streams:
 def open_stream(streams: Streams, flow: Int) -> Int:
     """Take a row for a flow; -1 where none is left."""
     if streams.count[FREE] == 0:
+        streams.count[NO_STREAM] += 1
         return -1
     streams.count[FREE] -= 1
     place = streams.free[streams.count[FREE]]
@@ -67,6 +72,8 @@ def open_stream(streams: Streams, flow: Int) -> Int:
     row["protocol"] = -1
     row["state"] = IDENTIFYING
     row["midstream"] = 0
+    row["confirmed"] = 0
+    row["violated"] = 0
     for side in range(2):
         row["held_at"][side] = -1
         row["ahead_at"][side] = -1
@@ -74,7 +81,8 @@ def open_stream(streams: Streams, flow: Int) -> Int:
         row["held_length"][side] = 0
         row["ahead_octets"][side] = 0
         row["known"][side] = 0
-        row["maybe"][side] = -1
+        for word in range(CANDIDATE_WORDS):
+            row["candidates"][side][word] = np.uint64(0)
         row["looked"][side] = 0
     return place
 
@@ -136,3 +144,20 @@ def consume_held(streams: Streams, row: Row, side: Int, used: Int) -> None:
     for offset in range(rest):
         streams.pool.octets[held + offset] = streams.pool.octets[held + used + offset]
     row["held_length"][side] = rest
+
+
+def grow_streams(streams: Streams, wanted: int, most: int) -> Streams:
+    """See to it that so many rows are free, with at most `most` rows in all."""
+    old = len(streams.rows)
+    lacking = wanted - int(streams.count[FREE])
+    if lacking <= 0 or old >= most:
+        return streams
+    capacity = min(max(old * 2, old + lacking), most)
+    rows = np.zeros(capacity, STREAM_ROW)
+    rows[:old] = streams.rows
+    free = np.empty(capacity, np.int64)
+    held = int(streams.count[FREE])
+    free[:held] = streams.free[:held]
+    free[held : held + capacity - old] = np.arange(old, capacity)
+    streams.count[FREE] = held + capacity - old
+    return Streams(rows, free, streams.count, streams.pool)

@@ -19,6 +19,7 @@ TURN = np.dtype(
         ("frame", "i8"),  # number of the frame in the input
         ("at", "i8"),  # first octet, in the wire or in the pool
         ("length", "i8"),  # octets at hand
+        ("chunk", "i8"),  # that chunk
         ("missing", "i8"),  # octets that the capture cut off after them
         ("orig_port", "i4"),
         ("resp_port", "i4"),
@@ -26,8 +27,11 @@ TURN = np.dtype(
         ("kind", "u1"),
         ("side", "u1"),  # 0 from the originator, 1 from the responder
         ("source", "u1"),  # 0 the wire, 1 the pool
+        ("chunk_class", "i1"),  # of the pool chunk to give back afterwards; -1 none
         ("transport", "u1"),  # IP protocol number
         ("midstream", "u1"),  # the stream's beginning was not seen
     ],
     align=True,
 )
+
+FROM_WIRE, FROM_POOL = 0, 1

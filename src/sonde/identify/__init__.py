@@ -1,0 +1,1 @@
+"""First octets -> protocol and application, with evidence."""

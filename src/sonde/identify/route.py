@@ -1,0 +1,198 @@
+"""The stage's main function: turns of unknown flows are looked at, known ones routed.
+
+    identify = build_identify(protocols)
+    routed = identify(wire, turns, streams, flows, matcher, results)
+    # results.turns[:n]: turns for dissectors, in order, with `protocol` set
+"""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from sonde.identify.match import ALIKE, HELD_OCTETS, LOOKS, Matcher, build_look, hint_of
+from sonde.schema import Protocol
+from sonde.table.flows import BY_HANDSHAKE, BY_PORT_AND_SIGNATURE, BY_SIGNATURE, Flows
+from sonde.table.streams import (
+    CANDIDATE_WORDS,
+    DISSECTING,
+    FINISHED,
+    IDENTIFYING,
+    Streams,
+    hold,
+    release_held,
+)
+from sonde.table.turns import DATAGRAM, FROM_POOL, HELD, LOST
+from sonde.wire import Int, Ints, Kernel, Row, Rows, Wire, kernel
+
+
+class Results(NamedTuple):
+    """Where routed turns go, and scratch: [routed, next turn], candidate bits."""
+
+    turns: Rows
+    count: Ints
+    found: Ints
+
+
+ROUTED, PROGRESS = 0, 1
+
+
+def new_results(capacity: int) -> Results:
+    """Make room for so many routed turns."""
+    from sonde.table.turns import TURN  # noqa: PLC0415
+
+    return Results(np.empty(capacity, TURN), np.zeros(4, np.int64), np.zeros(CANDIDATE_WORDS, np.int64))
+
+
+@kernel
+def route(results: Results, turn: Row, protocol: Int) -> None:
+    """Pass a turn on to the dissector of its flow."""
+    place = results.count[ROUTED]
+    results.turns[place] = turn
+    results.turns[place]["protocol"] = protocol
+    results.count[ROUTED] = place + 1
+
+
+@kernel
+def route_held(results: Results, turn: Row, side: Int, protocol: Int) -> None:
+    """Pass on that octets held back for a side wait to be read."""
+    place = results.count[ROUTED]
+    results.turns[place] = turn
+    held = results.turns[place]
+    held["protocol"] = protocol
+    held["kind"] = HELD
+    held["side"] = side
+    held["chunk_class"] = -1
+    results.count[ROUTED] = place + 1
+
+
+@kernel
+def settle_flow(flow: Row, stream: Row, streams: Streams, protocol: Int, evidence: Int, dissected: Int) -> None:
+    """Write down what a flow is, and whether anything more of it is wanted."""
+    flow["protocol"] = protocol
+    flow["evidence"] = evidence
+    stream["protocol"] = protocol
+    if dissected:
+        stream["state"] = DISSECTING
+    else:
+        give_up(flow, stream, streams)
+
+
+@kernel
+def give_up(flow: Row, stream: Row, streams: Streams) -> None:
+    """Look no further at a flow."""
+    stream["state"] = FINISHED
+    flow["inspect"] = 0
+    release_held(streams, stream, 0)
+    release_held(streams, stream, 1)
+
+
+@kernel
+def agree(stream: Row, side: Int, found: Ints, is_datagram: bool) -> Int:
+    """Combine what a payload may be with what was seen before; a protocol or -1.
+
+    The other side's candidates count from its last payload; a side's own must stay alike.
+    """
+    other = 1 - side
+    first_look = stream["looked"][side] == 0
+    alike = np.int64(-1)
+    both = np.int64(-1)
+    for word in range(CANDIDATE_WORDS):
+        new = np.uint64(found[word])
+        if is_datagram and not first_look:
+            new = new & stream["candidates"][side][word]
+        stream["candidates"][side][word] = new
+        shared = new & stream["candidates"][other][word]
+        if both < 0 and shared != np.uint64(0):
+            both = word * 64 + lowest_bit(shared)
+        if alike < 0 and new != np.uint64(0):
+            alike = word * 64 + lowest_bit(new)
+    if both >= 0:
+        return both
+    if is_datagram and alike >= 0 and stream["looked"][side] + 1 >= ALIKE:
+        return alike
+    return -1
+
+
+@kernel
+def lowest_bit(word: np.uint64) -> Int:
+    """Give the place of the lowest bit set."""
+    for place in range(64):
+        if word >> np.uint64(place) & np.uint64(1):
+            return place
+    return 64
+
+
+def build_identify(protocols: Sequence[Protocol]) -> Kernel[..., None]:
+    """Make the kernel that takes all turns of a block."""
+    look = build_look(protocols)
+
+    @kernel(name="decide")
+    def decide(octets: Wire, at: Int, end: Int, turn: Row, stream: Row, tools: Any) -> Int:  # noqa: ANN401
+        """Look at a payload; give protocol << 8 | evidence, or -1."""
+        matcher, found = tools
+        for word in range(CANDIDATE_WORDS):
+            found[word] = 0
+        answer = look(matcher, octets, at, end, hint_of(turn), found)
+        if answer >= 0:
+            sure = answer & 255
+            return answer >> 8 << 8 | (BY_PORT_AND_SIGNATURE if sure == 1 else BY_SIGNATURE)
+        protocol = agree(stream, np.int64(turn["side"]), found, turn["kind"] == DATAGRAM)
+        return protocol << 8 | BY_HANDSHAKE if protocol >= 0 else -1
+
+    @kernel(name="identify_turn")
+    def identify_turn(
+        wire: Wire, turn: Row, streams: Streams, flow: Row, matcher: Matcher, results: Results
+    ) -> None:
+        stream = streams.rows[turn["stream"]]
+        side = np.int64(turn["side"])
+        pool = streams.pool.octets
+        kind = turn["kind"]
+        if kind == LOST:
+            give_up(flow, stream, streams)  # the beginning of a stream is not whole
+            return
+        octets = pool if turn["source"] == FROM_POOL else wire
+        at, end = turn["at"], turn["at"] + turn["length"]
+        holding = kind != DATAGRAM and stream["held_length"][side] > 0
+        if holding:
+            if not hold(streams, stream, side, octets, at, end):
+                give_up(flow, stream, streams)
+                return
+            octets = pool
+            at = stream["held_at"][side]
+            end = at + np.int64(stream["held_length"][side])
+        decided = decide(octets, at, end, turn, stream, (matcher, results.found))
+        if decided >= 0:
+            protocol = decided >> 8
+            settle_flow(flow, stream, streams, protocol, decided & 255, np.int64(matcher.dissected[protocol]))
+            if stream["state"] == DISSECTING:
+                if stream["held_length"][1 - side] > 0:
+                    route_held(results, turn, 1 - side, protocol)
+                if holding:
+                    route_held(results, turn, side, protocol)
+                else:
+                    route(results, turn, protocol)
+            return
+        stream["looked"][side] += 1
+        enough = stream["looked"][side] >= LOOKS or end - at >= HELD_OCTETS
+        if enough or (
+            kind != DATAGRAM and not holding and not hold(streams, stream, side, octets, at, end)
+        ):
+            give_up(flow, stream, streams)
+
+    @kernel(name="identify")
+    def identify(
+        wire: Wire, turns: Rows, streams: Streams, flows: Flows, matcher: Matcher, results: Results
+    ) -> None:
+        for number in range(results.count[PROGRESS], len(turns)):
+            results.count[PROGRESS] = number + 1
+            turn = turns[number]
+            stream = streams.rows[turn["stream"]]
+            state = stream["state"]
+            if state == DISSECTING:
+                route(results, turn, np.int64(stream["protocol"]))
+            elif state == IDENTIFYING:
+                identify_turn(wire, turn, streams, flows.rows[turn["flow"]], matcher, results)
+        results.count[PROGRESS] = 0
+
+    return identify

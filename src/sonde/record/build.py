@@ -1,0 +1,151 @@
+"""The stage's main function: closed rows become Arrow columns of their declared types.
+
+    columns = build_columns(NtpRecord, rows, text, keys, wanted)
+    columns["reference_id"]            # an Arrow array; null where nothing was read
+
+Nothing here decides what may be seen: the columns go to the policy's gate next, and text
+that the policy drops was not even copied out of the wire.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from sonde.record.flow_record import bits_column, halves, named, times
+from sonde.record.text import (
+    address_column,
+    octets_column,
+    text_column,
+    text_list_column,
+    u32_list_column,
+    uid_column,
+)
+from sonde.schema import ENDPOINT, PROTOCOL, Column, Field, Kind, Privacy, Record, columns
+from sonde.table.out import COMMON_ANOMALIES, OWN_ANOMALY, STATUS_NAMES
+from sonde.wire import Ints, Rows, Wire
+
+#: Columns of every table but flows: when, which flow, between whom.
+KEY_FIELDS: dict[str, tuple[Kind, Field]] = {
+    "ts": (Kind("time", "i8", 0, "timestamp"), Field("When", PROTOCOL)),
+    "uid": (Kind("text", "i8", -1, "string"), Field("Flow that it belongs to", PROTOCOL)),
+    "orig_ip": (Kind("text", "i8", -1, "string"), Field("Originator", ENDPOINT)),
+    "orig_port": (Kind("u16", "i4", -1, "uint16"), Field("Its port", PROTOCOL)),
+    "resp_ip": (Kind("text", "i8", -1, "string"), Field("Responder", ENDPOINT)),
+    "resp_port": (Kind("u16", "i4", -1, "uint16"), Field("Its port", PROTOCOL)),
+}
+TAIL_FIELDS: dict[str, tuple[Kind, Field]] = {
+    "status": (Kind("code", "u1", -1, "dictionary"), Field("Could the message be read?", PROTOCOL)),
+    "anomalies": (Kind("names", "u8", -1, "list_string"), Field("What was odd, from a closed list", PROTOCOL)),
+}
+
+ARROW: dict[str, pa.DataType] = {
+    "uint8": pa.uint8(), "uint16": pa.uint16(), "uint32": pa.uint32(), "uint64": pa.uint64(), "int8": pa.int8(),
+    "int32": pa.int32(), "int64": pa.int64(), "float64": pa.float64(), "bool": pa.bool_(), "string": pa.string(),
+    "binary": pa.binary(), "timestamp": pa.timestamp("ns", "UTC"), "duration": pa.duration("ns"),
+    "list_string": pa.list_(pa.string()), "list_uint32": pa.list_(pa.uint32()),
+    "dictionary": pa.dictionary(pa.int32(), pa.string()),
+}
+
+
+def catalogue(record: type[Record], *, is_flows: bool = False) -> dict[str, tuple[pa.DataType, Field]]:
+    """Give the emitted columns of a table in order: Arrow type and declaration of each."""
+    own = {each.name: (ARROW[each.kind.arrow], each.field) for each in columns(record) if not each.field.internal}
+    if is_flows:
+        return own
+    head = {name: (ARROW[kind.arrow], field) for name, (kind, field) in KEY_FIELDS.items()}
+    tail = {name: (ARROW[kind.arrow], field) for name, (kind, field) in TAIL_FIELDS.items()}
+    return {**head, **own, **tail}
+
+
+def classes(record: type[Record], *, is_flows: bool = False) -> dict[str, Privacy]:
+    """Give the privacy class of each emitted column."""
+    return {name: field.privacy for name, (_, field) in catalogue(record, is_flows=is_flows).items()}
+
+
+def _column(column: Column, values: np.ndarray, text: Wire) -> pa.Array:
+    kind = column.kind
+    simple: dict[str, Callable[[Wire, Ints], pa.Array]] = {
+        "text": text_column,
+        "octets": octets_column,
+        "text_list": text_list_column,
+        "u32_list": u32_list_column,
+    }
+    values = np.ascontiguousarray(values)
+    if kind.name in simple:
+        return simple[kind.name](text, values)
+    if kind.name in ("time", "duration"):
+        return times(values, ARROW[kind.arrow])
+    if kind.name == "code":
+        return _code_column(kind, values)
+    if kind.name == "ipv4":
+        found = address_column(np.zeros(len(values), np.int64), np.where(values < 0, 0, values) | 0xFFFF << 32)
+        return _nulled(found, values < 0)
+    if kind.name == "mac":
+        texts = [None if v < 0 else ":".join(f"{v >> s & 255:02x}" for s in (40, 32, 24, 16, 8, 0)) for v in values.tolist()]
+        return pa.array(texts, pa.string())
+    if kind.name == "f64":
+        return pa.array(values, mask=np.isnan(values))
+    null = values == kind.null
+    mask = null if null.any() else None
+    if kind.name == "bool":
+        return pa.array(values == 1, mask=mask)
+    kind_arrow = ARROW[kind.arrow]
+    return pa.array(values.astype(kind_arrow.to_pandas_dtype()), kind_arrow, mask=mask)
+
+
+def _nulled(array: pa.Array, null: np.ndarray) -> pa.Array:
+    if not null.any():
+        return array
+    buffers = array.buffers()
+    bits = pa.py_buffer(np.packbits(~null, bitorder="little"))
+    return pa.Array.from_buffers(array.type, len(array), [bits, *buffers[1:]])
+
+
+def _code_column(kind: Kind, values: np.ndarray) -> pa.Array:
+    distinct, inverse = np.unique(values, return_inverse=True)
+    names: list[str | None] = [
+        None if number == kind.null else kind.names.get(number, kind.unknown.format(number))
+        for number in distinct.tolist()
+    ]
+    return named(inverse, names)
+
+
+def build_columns(
+    record: type[Record],
+    rows: Rows,
+    text: Wire,
+    keys: Rows,
+    *,
+    seed: int,
+    anomalies: tuple[str, ...] = (),
+    complete: Callable[[Any, Any], Mapping[str, Any]] | None = None,
+    names: set[str] | None = None,
+) -> dict[str, pa.Array]:
+    """Turn closed rows into columns; `keys` are the flow rows they belong to.
+
+    `names` limits the columns; `complete` gives those that a dissector derives in bulk.
+    """
+    found: dict[str, pa.Array] = {
+        "ts": times(np.ascontiguousarray(rows["ts"]), ARROW["timestamp"]),
+        "uid": uid_column(keys["frame"], seed),
+        "orig_ip": address_column(*halves(keys, "orig")),
+        "orig_port": pa.array(np.ascontiguousarray(keys["orig_port"])),
+        "resp_ip": address_column(*halves(keys, "resp")),
+        "resp_port": pa.array(np.ascontiguousarray(keys["resp_port"])),
+    }
+    derived = complete(rows, text) if complete is not None else {}
+    for column in columns(record):
+        if column.field.internal or (names is not None and column.name not in names):
+            continue
+        if column.name in derived:
+            values = derived[column.name]
+            found[column.name] = values if isinstance(values, pa.Array) else pa.array(values, ARROW[column.kind.arrow])
+        else:
+            found[column.name] = _column(column, rows[column.name], text)
+    spelled: list[str | None] = [STATUS_NAMES.get(number) for number in range(4)]
+    found["status"] = named(rows["status"].astype(np.int64), spelled)
+    all_names = (*COMMON_ANOMALIES, *[""] * (OWN_ANOMALY - len(COMMON_ANOMALIES)), *anomalies)
+    found["anomalies"] = bits_column(rows["anomaly"], all_names)
+    return found

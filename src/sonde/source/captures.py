@@ -1,0 +1,232 @@
+"""Capture files and pipes -> blocks of frames.
+
+    source = open_source("office.pcapng.zst")
+    for block in source.blocks():
+        block.frames["ts"], block.wire
+    source.report.damage
+
+A regular file is memory-mapped and its pages are given back as reading goes on; what is
+compressed or piped is read in pieces. Whatever can be read before a damaged place is read;
+the place and the reason stand in the report.
+"""
+
+import bz2
+import gzip
+import io
+import lzma
+import mmap
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+
+from sonde.source import scan
+from sonde.table.frames import FRAME, Block, Damage, SourceReport
+from sonde.wire import Ints, Rows, Wire
+
+BLOCK_FRAMES = 16384
+PIECE = 8 << 20  # octets read at a time from what is not mapped
+RELEASE = 32 << 20  # mapped octets after which read pages are given back
+
+CLASSIC = {
+    b"\xd4\xc3\xb2\xa1": (0, 1000, 16),
+    b"\xa1\xb2\xc3\xd4": (1, 1000, 16),
+    b"\x4d\x3c\xb2\xa1": (0, 1, 16),
+    b"\xa1\xb2\x3c\x4d": (1, 1, 16),
+    b"\x34\xcd\xb2\xa1": (0, 1000, 24),  # Kuznetsov's patched libpcap
+    b"\xa1\xb2\xcd\x34": (1, 1000, 24),
+}
+NEXT_GENERATION = b"\x0a\x0d\x0d\x0a"
+
+
+class SourceError(ValueError):
+    """An input that cannot be read at all; the message is for the user."""
+
+
+class Source:
+    """One input. Iterate `blocks()` once; `report` is complete afterwards."""
+
+    def __init__(self, path: str, stream: IO[bytes] | None, mapped: mmap.mmap | None, size: int) -> None:
+        """Use `open_source` instead."""
+        self.report = SourceReport(path, octets=size)
+        self.stream = stream
+        self.mapped = mapped
+        self.size = size
+        self.state: Ints = np.zeros(scan.STATE_SIZE, np.int64)
+        self.interfaces: Ints = np.zeros((scan.MOST_INTERFACES, 5), np.int64)
+        self.is_ng = False
+
+    def blocks(self, first: int = 0, frames: int = BLOCK_FRAMES) -> Iterator[Block]:
+        """Give blocks of frames in order; `first` numbers the first frame."""
+        reader = self._mapped_blocks if self.mapped is not None else self._piped_blocks
+        for block in reader(frames):
+            numbered = Block(block.wire, block.frames, first + self.report.frames, block.offset)
+            self.report.frames += len(block.frames)
+            yield numbered
+        self.report.comments = int(self.state[scan.COMMENTS])
+        skipped = int(self.state[scan.SKIPPED])
+        if skipped:
+            self._damage(0, f"{skipped} packet blocks belong to no described interface or do not hold together")
+
+    def close(self) -> None:
+        """Let the input go."""
+        if self.stream is not None and self.stream is not sys.stdin.buffer:
+            self.stream.close()
+
+    def _damage(self, offset: int, reason: str) -> None:
+        self.report.damage.append(Damage(self.report.path, offset, reason))
+
+    def begin(self, head: bytes) -> int:
+        """Read the file header; give its length."""
+        if head[:4] == NEXT_GENERATION:
+            self.is_ng = True
+            self.report.kind = "pcapng"
+            return 0
+        found = CLASSIC.get(head[:4])
+        if found is None:
+            raise SourceError(f"{self.report.path} is no capture: it begins with {head[:4].hex(' ')}, "
+                              "not with a pcap or pcapng header.")
+        if len(head) < 24:
+            raise SourceError(f"{self.report.path} ends within its header after {len(head)} octets.")
+        swapped, unit, record = found
+        order: Any = "big" if swapped else "little"
+        self.state[scan.SWAPPED], self.state[scan.UNIT], self.state[scan.RECORD] = swapped, unit, record
+        self.state[scan.LINK] = int.from_bytes(head[20:24], order) & 0xFFFF
+        snap = int.from_bytes(head[16:20], order)
+        self.state[scan.MOST] = min(max(snap, scan.LARGEST_FRAME), 1 << 24)
+        self.report.kind = "pcap"
+        return 24
+
+    def _scan(self, wire: Wire, at: int, end: int, frames: Rows) -> int:
+        if self.is_ng:
+            return scan.scan_pcapng(wire, at, end, self.state, self.interfaces, frames)
+        return scan.scan_pcap(wire, at, end, self.state, frames)
+
+    def _stopped(self, wire: Wire, base: int, at: int, end: int) -> bool:
+        """Report damage at a place where scanning cannot go on; True if it is there."""
+        reason = int(self.state[scan.REASON])
+        if reason in (scan.MORE, scan.FULL):
+            return False
+        length = int(scan.word32(wire, at + 8, int(self.state[scan.SWAPPED]))) if end - at >= 12 else 0
+        self._damage(base + at, scan.REASONS[reason].format(length=length))
+        return True
+
+    def _mapped_blocks(self, count: int) -> Iterator[Block]:
+        assert self.mapped is not None  # noqa: S101
+        wire = np.frombuffer(self.mapped, np.uint8)
+        at, end, released = self.begin(bytes(wire[:64])), len(wire), 0
+        while True:
+            frames = np.empty(count, FRAME)
+            found = self._scan(wire, at, end, frames)
+            after = int(self.state[scan.NEXT])
+            if found:
+                yield Block(wire, frames[:found], 0, after)
+            if self._stopped(wire, 0, after, end):
+                break
+            if int(self.state[scan.REASON]) != scan.FULL:
+                if after < end:
+                    self._damage(after, f"the file ends within a record ({end - after} octets of it are there)")
+                break
+            if at - released >= RELEASE:
+                until = (at - (4 << 20)) // mmap.PAGESIZE * mmap.PAGESIZE
+                if until > released:
+                    self.mapped.madvise(mmap.MADV_DONTNEED, released, until - released)
+                    released = until
+            at = after
+
+    def _piped_blocks(self, count: int) -> Iterator[Block]:
+        assert self.stream is not None  # noqa: S101
+        rest, base, at, over = b"", 0, -1, False
+        while not over:
+            try:
+                piece = self._read(PIECE)
+            except (OSError, EOFError, lzma.LZMAError, ValueError) as error:
+                self._damage(base + len(rest), f"decompression failed ({error})")
+                piece = b""
+            over = not piece
+            octets = rest + piece
+            if at < 0:
+                if not octets:
+                    raise SourceError(f"{self.report.path} is empty; there is no capture in it.")
+                if len(octets) < 24 and not over:
+                    rest = octets
+                    continue
+                at = self.begin(octets[:64])
+            wire = np.frombuffer(octets, np.uint8)
+            stopped = False
+            while True:
+                frames = np.empty(count, FRAME)
+                found = self._scan(wire, at, len(wire), frames)
+                after = int(self.state[scan.NEXT])
+                if found:
+                    yield Block(wire, frames[:found], 0, base + after)
+                at = after
+                if self._stopped(wire, base, at, len(wire)):
+                    stopped = True
+                    break
+                if int(self.state[scan.REASON]) != scan.FULL:
+                    break
+            if stopped:
+                break
+            if over and at < len(wire):
+                self._damage(base + at, f"the input ends within a record ({len(wire) - at} octets of it are there)")
+            rest, base, at = octets[at:], base + at, 0
+        self.report.octets = base + len(rest)
+
+    def _read(self, size: int) -> bytes:
+        """Read up to `size` octets; what a pipe holds now is enough."""
+        assert self.stream is not None  # noqa: S101
+        read1 = getattr(self.stream, "read1", None)
+        data: bytes = read1(size) if read1 else self.stream.read(size)
+        return data
+
+
+def open_source(path: str) -> Source:
+    """Open a capture file, compressed or not, or `-` for standard input.
+
+    Raises SourceError with a sentence for the user if it is no capture, empty or unreadable.
+    """
+    if path == "-":
+        return Source("standard input", _decompressed(io.BufferedReader(sys.stdin.buffer.raw, PIECE)), None, 0)  # type: ignore[attr-defined]
+    place = Path(path)
+    try:
+        if place.is_dir():
+            raise SourceError(f"{path} is a folder without a capture in it.")
+        handle = place.open("rb", buffering=PIECE)
+        size = place.stat().st_size
+    except FileNotFoundError:
+        raise SourceError(f"{path} does not exist; check the spelling.") from None
+    except PermissionError:
+        raise SourceError(f"{path} may not be read; ask for the right to read it.") from None
+    except OSError as error:
+        raise SourceError(f"{path} cannot be opened: {error.strerror}.") from None
+    regular = place.is_file()
+    if regular and size == 0:
+        handle.close()
+        raise SourceError(f"{path} is empty; there is no capture in it.")
+    stream = _decompressed(handle)
+    if stream is handle and regular:
+        mapped = mmap.mmap(handle.fileno(), 0, prot=mmap.PROT_READ)
+        handle.close()
+        source = Source(path, None, mapped, size)
+        source.begin(mapped[:64])
+        return source
+    return Source(path, stream, None, size)
+
+
+def _decompressed(handle: io.BufferedReader) -> IO[bytes]:
+    """Wrap a stream in the decompressor that its first octets ask for."""
+    head = handle.peek(6)[:6]
+    if head[:2] == b"\x1f\x8b":
+        return gzip.GzipFile(fileobj=handle)
+    if head[:4] == b"\x28\xb5\x2f\xfd":
+        import zstandard  # noqa: PLC0415
+
+        return zstandard.ZstdDecompressor().stream_reader(handle, read_across_frames=True)  # type: ignore[return-value]
+    if head[:6] == b"\xfd7zXZ\x00":
+        return lzma.LZMAFile(handle)
+    if head[:3] == b"BZh":
+        return bz2.BZ2File(handle)
+    return handle

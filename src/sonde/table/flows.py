@@ -1,0 +1,237 @@
+"""The flow table: one structured row for each bidirectional flow."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from sonde.wire import Int, Ints, Row, Rows, kernel
+
+HISTORY = 28  # letters kept; later ones are counted in `oddities`
+RANGES = 4  # stretches of a stream that came before what precedes them
+
+FLOW = np.dtype(
+    [
+        ("hash", "u8"),
+        ("orig_high", "u8"),
+        ("orig_low", "u8"),
+        ("resp_high", "u8"),
+        ("resp_low", "u8"),
+        ("orig_port", "u2"),
+        ("resp_port", "u2"),
+        ("next", "i4"),  # in the hash chain; -1 last
+        ("start", "i8"),
+        ("last", "i8"),
+        ("frame", "i8"),  # number of the first frame
+        ("closed", "i8"),  # when both sides had ended; NO_TIME while open
+        ("part_start", "i8"),  # when this interim part began
+        ("packets", "i8", (2,)),
+        ("octets", "i8", (2,)),
+        ("payload", "i8", (2,)),
+        ("missed", "i8", (2,)),
+        ("retransmitted", "i8", (2,)),
+        ("sent", "i8", (2,)),  # highest SEG.SEQ + SEG.LEN, relative to `isn`
+        ("acked", "i8", (2,)),  # highest SEG.ACK from the other side, relative to `isn`
+        ("edge", "i8", (2,)),  # up to here the stream is whole or given up
+        ("last_of", "i8", (2,)),  # time of each side's last packet
+        ("gap_least", "i8", (2,)),  # shortest time between packets, ns
+        ("gap_most", "i8", (2,)),
+        ("first_rtt", "i8"),  # SYN to the ACK of the SYN-ACK, or request to response
+        ("isn", "u4", (2,)),
+        ("range_start", "u4", (2, RANGES)),
+        ("range_end", "u4", (2, RANGES)),
+        ("repeats", "u4", (2, 4)),  # of the letters C G T W
+        ("seen", "u4", (2,)),  # letters of each side, as bits
+        ("tunnels", "u4"),
+        ("tunnel_id", "i4"),
+        ("stream", "i4"),  # row in the stream table; -1 none
+        ("protocol", "i2"),  # number in the catalogue; -1 unknown
+        ("application", "i2"),
+        ("vlan", "i2"),
+        ("inner_vlan", "i2"),
+        ("size_least", "u2", (2,)),  # IP octets of the smallest packet
+        ("size_most", "u2", (2,)),
+        ("oddities", "u4"),
+        ("tcp_flags", "u1", (2,)),
+        ("state", "u1", (2,)),
+        ("previous", "u1", (2,)),
+        ("known", "u1", (2,)),  # `isn` is set
+        ("fins", "u1", (2,)),
+        ("ranges", "u1", (2,)),
+        ("transport", "u1"),
+        ("version", "u1"),
+        ("carries", "u1"),  # tunnel kind inside
+        ("inspect", "u1"),  # payload still to be looked at
+        ("evidence", "u1"),
+        ("confirmed", "u1"),  # a dissector read it as this protocol
+        ("partial", "u1"),  # began without SYN
+        ("end_reason", "u1"),
+        ("part", "u1"),  # interim parts recorded so far, up to 255
+        ("letters", "u1"),
+        ("used", "u1"),
+        ("history", "u1", (HISTORY,)),
+    ],
+    align=True,
+)
+
+# Why a flow record was made (IPFIX element 136).
+IDLE_TIMEOUT, ACTIVE_TIMEOUT, END_DETECTED, FORCED_END, LACK_OF_RESOURCES = 1, 2, 3, 4, 5
+END_REASONS = {1: "idle_timeout", 2: "active_timeout", 3: "end_detected", 4: "forced_end", 5: "lack_of_resources"}
+
+# How a protocol was found (flows.evidence).
+EVIDENCE = ("", "signature", "handshake", "expected", "port_and_signature", "ip_protocol", "tunnel")
+NO_EVIDENCE, BY_SIGNATURE, BY_HANDSHAKE, BY_EXPECTATION, BY_PORT_AND_SIGNATURE, BY_IP_PROTOCOL, BY_TUNNEL = range(7)
+
+# Oddities of a flow (closed list; bits).
+ODDITIES = (
+    "overlap_differs",
+    "history_cut",
+    "bad_checksum",
+    "syn_seq_jump",
+    "fragment_overlap",
+    "segment_cut",
+    "data_before_established",
+    "unordered_beyond_budget",
+    "data_after_close",
+    "protocol_violated",
+)
+(
+    OVERLAP_DIFFERS,
+    HISTORY_CUT,
+    CHECKSUM_WRONG,
+    SYN_SEQ_JUMP,
+    FRAGMENT_OVERLAP,
+    SEGMENT_CUT,
+    EARLY_DATA,
+    UNORDERED_BEYOND_BUDGET,
+    DATA_AFTER_CLOSE,
+    PROTOCOL_VIOLATED,
+) = (1 << bit for bit in range(10))
+
+# Endpoint states as Zeek names them.
+INACTIVE, SYN_SENT, SYN_ACK_SENT, PARTIAL, ESTABLISHED, CLOSED, RESET = range(7)
+
+# Places in Flows.count.
+FREE, ENDED, FULL, HAND, NEW, PEAK, LATEST = range(7)
+
+
+class Flows(NamedTuple):
+    """The flow table: rows, hash chains, what is free, and what ended in this block."""
+
+    rows: Rows
+    buckets: Ints
+    free: Ints
+    ended: Ints
+    count: Ints
+
+
+def new_flows(capacity: int) -> Flows:
+    """Make a table for so many flows (a power of two)."""
+    count = np.zeros(8, np.int64)
+    count[FREE] = capacity
+    return Flows(
+        rows=np.zeros(capacity, FLOW),
+        buckets=np.full(capacity, -1, np.int64),
+        free=np.arange(capacity - 1, -1, -1, dtype=np.int64),
+        ended=np.empty(capacity, np.int64),
+        count=count,
+    )
+
+
+def grow_flows(flows: Flows, capacity: int) -> Flows:
+    """Move all flows into a larger table; their slots stay what they are."""
+    larger = new_flows(capacity)
+    old = len(flows.rows)
+    larger.rows[:old] = flows.rows
+    held = int(flows.count[FREE])
+    larger.free[: capacity - old] = np.arange(capacity - 1, old - 1, -1)
+    larger.free[capacity - old : capacity - old + held] = flows.free[:held]
+    ended = int(flows.count[ENDED])
+    larger.ended[:ended] = flows.ended[:ended]
+    larger.count[:] = flows.count
+    larger.count[FREE] = capacity - old + held
+    chain_all(larger, old)
+    return larger
+
+
+@kernel
+def chain_all(flows: Flows, used: Int) -> None:
+    """Hang every flow in use into its hash chain anew."""
+    mask = np.uint64(len(flows.buckets) - 1)
+    for slot in range(used):
+        flow = flows.rows[slot]
+        if flow["used"] == 1:
+            bucket = np.int64(flow["hash"] & mask)
+            flow["next"] = flows.buckets[bucket]
+            flows.buckets[bucket] = slot
+
+
+@kernel
+def unchain(flows: Flows, slot: Int) -> None:
+    """Take a flow out of its hash chain; packets will not find it any more."""
+    bucket = np.int64(flows.rows[slot]["hash"] & np.uint64(len(flows.buckets) - 1))
+    place = flows.buckets[bucket]
+    if place == slot:
+        flows.buckets[bucket] = flows.rows[slot]["next"]
+        return
+    while place >= 0:
+        following = np.int64(flows.rows[place]["next"])
+        if following == slot:
+            flows.rows[place]["next"] = flows.rows[slot]["next"]
+            return
+        place = following
+
+
+@kernel
+def end_flow(flows: Flows, slot: Int, reason: Int) -> None:
+    """End a flow: its record is due, its slot stays until the block is done."""
+    flow = flows.rows[slot]
+    if flow["used"] != 1:
+        return
+    unchain(flows, slot)
+    flow["used"] = 2
+    flow["end_reason"] = reason
+    flows.ended[flows.count[ENDED]] = slot
+    flows.count[ENDED] += 1
+
+
+@kernel
+def free_ended(flows: Flows) -> None:
+    """Give the slots of ended flows back, once their records are taken."""
+    for place in range(flows.count[ENDED]):
+        slot = flows.ended[place]
+        flows.rows[slot]["used"] = 0
+        flows.free[flows.count[FREE]] = slot
+        flows.count[FREE] += 1
+    flows.count[ENDED] = 0
+
+
+@kernel
+def add_letter(flow: Row, side: Int, letter: Int) -> None:
+    """Append a history letter (given for the originator) the first time a side earns it."""
+    bit = np.int64(1) << (letter - 64)
+    seen = np.int64(flow["seen"][side])
+    if seen & bit == 0:
+        flow["seen"][side] = seen | bit
+        append_letter(flow, side, letter)
+
+
+@kernel
+def append_letter(flow: Row, side: Int, letter: Int) -> None:
+    """Append a history letter, in lower case for the responder."""
+    place = np.int64(flow["letters"])
+    if place < HISTORY:
+        flow["history"][place] = letter + 32 * side
+        flow["letters"] = place + 1
+    else:
+        flow["oddities"] |= HISTORY_CUT
+
+
+@kernel
+def repeat_letter(flow: Row, side: Int, which: Int, letter: Int) -> None:
+    """Count a letter that is repeated at the 1st, 10th, 100th ... time (Zeek's C G T W)."""
+    times = np.int64(flow["repeats"][side][which]) + 1
+    flow["repeats"][side][which] = times
+    while times % 10 == 0:
+        times //= 10
+    if times == 1:
+        append_letter(flow, side, letter)
