@@ -11,16 +11,57 @@ both its messages have ended. Of a body all but the last octet is skipped, so th
 end is noticed when it comes and not with the next message.
 """
 
-from typing import Annotated, Any
+from typing import Annotated
 
 import numpy as np
 
 from sonde.dissect.api import Dissector, Out, places, state
 from sonde.dissect.body.kinds import LOOKED_AT, MediaType, media_type
+from sonde.dissect.body.lines import (
+    AUTHORIZATION,
+    COLON,
+    COMMON_METHODS,
+    CONTENT_DISPOSITION,
+    CONTENT_ENCODING,
+    CONTENT_LENGTH,
+    CONTENT_TYPE,
+    COOKIE,
+    CR,
+    HOST,
+    HTTP_SLASH,
+    LF,
+    METHODS,
+    ORIGIN,
+    PROXIED,
+    QUESTION,
+    REFERER,
+    SEMICOLON,
+    SERVER,
+    SET_COOKIE,
+    SLASH,
+    SP,
+    TAB,
+    TRANSFER_ENCODING,
+    UPGRADE,
+    USER_AGENT,
+    add_pair,
+    drop_blanks,
+    find_folded,
+    header_of,
+    is_among,
+    is_blank,
+    method_end,
+    read_decimal,
+    save_filename,
+    save_text,
+    save_url,
+    save_user,
+    skip_blanks,
+    version_of,
+)
 from sonde.schema import (
     ENDPOINT,
     FROM_RESP,
-    NO_TEXT,
     OWN_PORT,
     PERSON,
     PROTOCOL,
@@ -36,40 +77,20 @@ from sonde.schema import (
     Verdict,
     code,
 )
-from sonde.table.out import (
-    CUT,
-    GAP,
-    LENGTH_MASK,
-    LENGTH_BITS,
-    MAX_TEXT,
-    OWN_ANOMALY,
-    TRUNCATED,
-    UNANSWERED,
-    UNASKED,
-    begin_item,
-    begin_text,
-    close_row,
-    end_item,
-    end_text,
-    open_row,
-    put_octet,
-    put_octets,
-    save,
-)
-from sonde.wire import Int, Row, Wire, equal, find, kernel, lower, octets, starts, starts_folded
+from sonde.table.out import GAP, OWN_ANOMALY, TRUNCATED, UNANSWERED, UNASKED, close_row, open_row
+from sonde.wire import Int, Row, Wire, find, kernel, octets, starts_folded
 
 START, HEAD, CHUNK_SIZE, CHUNK_END, TRAILER, BODY, WAIT = range(7)
-UNKNOWN, CLIENT, SERVER = range(3)  # conn["role"][side]
+UNKNOWN, ASKS, ANSWERS = range(3)  # conn["role"][side]
 PLAIN_REQUEST, HEAD_REQUEST, CONNECT_REQUEST, OLD_REQUEST = range(4)
 MAX_PENDING = 32  # requests without response, in one flow
-MAX_METHOD = 24
 ENDLESS = 1 << 60  # a body that ends with the stream
 LARGEST = 1 << 50  # a declared length beyond this is no length
-CR, LF, SP, TAB = 13, 10, 32, 9
-HTTP_SLASH = octets("http/")
 CHUNKED, BASIC, FILENAME, MULTIPART, IDENTITY = (
     octets(word) for word in ("chunked", "basic", "filename=", "multipart/", "identity")
 )
+HEAD_WORD, CONNECT_WORD = octets("head "), octets("connect ")
+INTERIM_LAST, SWITCHING, NO_CONTENT, NOT_MODIFIED = 199, 101, 204, 304  # RFC 9110 §15
 
 ANOMALIES = (
     "bare_lf",
@@ -90,52 +111,6 @@ ANOMALIES = (
     BARE_LF, FOLDED, SPACE_BEFORE_COLON, NO_COLON, UNKNOWN_METHOD, NO_VERSION, BAD_CHUNK, TWO_FRAMINGS,
     BAD_LENGTH, TOO_MANY_PENDING, NOT_A_MESSAGE, BODY_INCOMPLETE, NUL_IN_HEAD,
 ) = (1 << (OWN_ANOMALY + bit) for bit in range(len(ANOMALIES)))  # fmt: skip
-
-Version = code({9: "0.9", 10: "1.0", 11: "1.1", 20: "2.0", 30: "3.0"})
-
-
-class HttpRecord(Record):
-    """One request with its response (RFC 9110 §3.4)."""
-
-    trans_depth: Annotated[U32, Field("Number of this exchange in its connection, from 1", PROTOCOL)]
-    method: Annotated[Text, Field("What is asked for", PROTOCOL, ref="§9")]
-    host: Annotated[Text, Field("Host header", ENDPOINT, ref="§7.2", names_application=True)]
-    # In absolute form it begins with the scheme; user information is left out.
-    path: Annotated[Text, Field("Request target up to its query, as sent", ENDPOINT, ref="§7.1")]
-    query: Annotated[Text, Field("Request target after the first question mark", PERSON)]
-    referrer: Annotated[Text, Field("Referer header", PERSON, ref="§10.1.3")]
-    request_version: Annotated[Version, Field("HTTP version of the request", PROTOCOL)]
-    version: Annotated[Version, Field("HTTP version of the response", PROTOCOL)]
-    user_agent: Annotated[Text, Field("User-Agent header", ENDPOINT, ref="§10.1.5")]
-    origin: Annotated[Text, Field("Origin header", ENDPOINT, ref="RFC 6454 §7")]
-    request_body_len: Annotated[U64, Field("Body sent, without chunk framing", PROTOCOL, unit="octets")]
-    response_body_len: Annotated[U64, Field("Body received, without chunk framing", PROTOCOL, unit="octets")]
-    status_code: Annotated[U16, Field("Status code of the last response", PROTOCOL, ref="§15")]
-    status_msg: Annotated[Text, Field("Reason phrase of the last response", ENDPOINT)]
-    info_code: Annotated[U16, Field("Last interim status code (1xx)", PROTOCOL, ref="§15.2")]
-    info_msg: Annotated[Text, Field("Reason phrase of that interim response", ENDPOINT)]
-    username: Annotated[Text, Field("User of Basic authentication", PERSON, ref="RFC 7617 §2")]
-    password_seen: Annotated[Bool, Field("A password was sent with that user", PROTOCOL)]
-    authorization_seen: Annotated[Bool, Field("Request carried credentials", PROTOCOL, ref="§11.6.2")]
-    cookie_seen: Annotated[Bool, Field("Request carried cookies", PROTOCOL, ref="RFC 6265 §4.2")]
-    set_cookie_seen: Annotated[Bool, Field("Response set cookies", PROTOCOL, ref="RFC 6265 §4.1")]
-    proxied: Annotated[TextList, Field("Headers that tell of a proxy, name -> value", ENDPOINT)]
-    request_content_type: Annotated[Text, Field("Declared media type of the request", PROTOCOL, ref="§8.3")]
-    response_content_type: Annotated[Text, Field("Declared media type of the response", PROTOCOL, ref="§8.3")]
-    orig_mime: Annotated[MediaType, Field("Media type the request's first octets tell", PROTOCOL)]
-    resp_mime: Annotated[MediaType, Field("Media type the response's first octets tell", PROTOCOL)]
-    orig_filename: Annotated[Text, Field("File name the request declares", PERSON, ref="RFC 6266 §4.3")]
-    resp_filename: Annotated[Text, Field("File name the response declares", PERSON, ref="RFC 6266 §4.3")]
-    server: Annotated[Text, Field("Server header", ENDPOINT, ref="§10.2.4")]
-    request_encoding: Annotated[Text, Field("Content coding of the request", PROTOCOL, ref="§8.4")]
-    response_encoding: Annotated[Text, Field("Content coding of the response", PROTOCOL, ref="§8.4")]
-    request_chunked: Annotated[Bool, Field("Request was sent in chunks", PROTOCOL, ref="RFC 9112 §7.1")]
-    response_chunked: Annotated[Bool, Field("Response was sent in chunks", PROTOCOL, ref="RFC 9112 §7.1")]
-    upgrade: Annotated[Text, Field("Protocol to change to (websocket, h2c)", PROTOCOL, ref="§7.8")]
-    tunnel: Annotated[Bool, Field("What follows is not HTTP (CONNECT, 101)", PROTOCOL)]
-
-
-AT = places(HttpRecord)
 
 STATE = state(
     ("row", "i8", (2,)),  # the row each side writes to; 0 none
@@ -160,144 +135,29 @@ STATE = state(
     ("first", "u1", (2, LOOKED_AT)),
 )
 
-# Header names a record wants, in lower case.
-(
-    HOST, USER_AGENT, REFERER, ORIGIN, SERVER_NAME, UPGRADE, CONTENT_TYPE, CONTENT_ENCODING, CONTENT_DISPOSITION,
-    CONTENT_LENGTH, TRANSFER_ENCODING, COOKIE, SET_COOKIE, AUTHORIZATION, PROXIED,
-) = range(1, 16)  # fmt: skip
-HEADERS = {
-    b"host": HOST,
-    b"user-agent": USER_AGENT,
-    b"referer": REFERER,
-    b"origin": ORIGIN,
-    b"server": SERVER_NAME,
-    b"upgrade": UPGRADE,
-    b"content-type": CONTENT_TYPE,
-    b"content-encoding": CONTENT_ENCODING,
-    b"content-disposition": CONTENT_DISPOSITION,
-    b"content-length": CONTENT_LENGTH,
-    b"transfer-encoding": TRANSFER_ENCODING,
-    b"cookie": COOKIE,
-    b"set-cookie": SET_COOKIE,
-    b"authorization": AUTHORIZATION,
-    b"proxy-authorization": AUTHORIZATION,
-    b"forwarded": PROXIED,
-    b"x-forwarded-for": PROXIED,
-    b"x-forwarded-from": PROXIED,
-    b"client-ip": PROXIED,
-    b"via": PROXIED,
-    b"xroxy-connection": PROXIED,
-    b"proxy-connection": PROXIED,
-}
-SLOTS = 128
-
-
-def _slot(name: bytes, factor: int) -> int:
-    """Place a name by its length and its first and last letter."""
-    return (len(name) * factor + name[0] * 5 + name[-1]) % SLOTS
-
-
-#: A factor for which no two names meet; places of the names, four numbers to a slot.
-FACTOR = next(n for n in range(1, 99) if len({_slot(name, n) for name in HEADERS}) == len(HEADERS))
-NAMES = octets(b"".join(HEADERS))
-SLOT_LENGTH, SLOT_AT, SLOT_HEADER = (np.zeros(SLOTS, np.int64) for _ in range(3))
-for _name, _header in HEADERS.items():
-    SLOT_LENGTH[_slot(_name, FACTOR)] = len(_name)
-    SLOT_AT[_slot(_name, FACTOR)] = NAMES.tobytes().index(_name)
-    SLOT_HEADER[_slot(_name, FACTOR)] = _header
-
-# Methods that a request line without version, or cut short, is believed by; each with its space.
-METHODS = octets(
-    "get post head put delete options connect trace patch "
-    "propfind proppatch mkcol copy move lock unlock search report "
-)
-KNOWN_METHODS = octets(METHODS.tobytes() + b"subscribe unsubscribe notify poll bmove bcopy bdelete bpropfind "
-    b"bproppatch rpc_in_data rpc_out_data bits_post ccm_post version-control checkout checkin uncheckout merge "
-    b"mkworkspace mkactivity baseline-control acl orderpatch mkcalendar link unlink purge track debug update label "
-)  # fmt: skip
-
-
-@kernel
-def is_among(wire: Wire, at: Int, end: Int, words: Wire) -> bool:
-    """Say whether wire[at:end], whatever its case, is one of `words`, each followed by a space."""
-    first = 0
-    for place in range(len(words)):
-        if words[place] != SP:
-            continue
-        if place - first == end - at and starts_folded(wire, at, end, words[first:place]):
-            return True
-        first = place + 1
-    return False
-
-
-@kernel
-def is_blank(octet: Int) -> bool:
-    """Say whether an octet separates words in a head; folds included."""
-    return bool(octet == SP or octet == TAB or octet == CR or octet == LF)
-
-
-@kernel
-def skip_blanks(wire: Wire, at: Int, end: Int) -> Int:
-    """Give the first place that is not blank."""
-    while at < end and is_blank(wire[at]):
-        at += 1
-    return at
-
-
-@kernel
-def drop_blanks(wire: Wire, at: Int, end: Int) -> Int:
-    """Give where the text ends without its trailing blanks."""
-    while end > at and is_blank(wire[end - 1]):
-        end -= 1
-    return end
-
-
-@kernel
-def version_of(wire: Wire, at: Int, end: Int) -> Int:
-    """Give ten times the version for `HTTP/1.1` and the like; 0 for anything else."""
-    if end - at < 8 or not starts_folded(wire, at, end, HTTP_SLASH) or wire[at + 6] != 46:
-        return 0
-    major, minor = np.int64(wire[at + 5]) - 48, np.int64(wire[at + 7]) - 48
-    return 10 * major + minor if 0 <= major <= 9 and 0 <= minor <= 9 else 0
-
-
-@kernel
-def method_end(wire: Wire, at: Int, end: Int) -> Int:
-    """Give where the token that begins a request line ends; -1 where there is none."""
-    place = at
-    while place < end and place - at < MAX_METHOD:
-        octet = lower(wire[place])
-        if octet == SP or octet == TAB:
-            return place if place > at else -1
-        if not (97 <= octet <= 122 or 48 <= octet <= 57 or octet == 45 or octet == 95):
-            return -1
-        place += 1
-    return -1
-
-
 @kernel
 def identify(wire: Wire, at: Int, end: Int, hint: Int) -> Verdict:
     """Accept status lines, request lines with their version, and the head of a long known request."""
     if starts_folded(wire, at, end, HTTP_SLASH):
-        if end - at < 12 or version_of(wire, at, at + 8) not in (10, 11) or not is_blank(wire[at + 8]):
+        if end - at < 12 or not 10 <= version_of(wire, at, at + 8) <= 11 or not is_blank(wire[at + 8]):
             return Verdict.NO
         digits = skip_blanks(wire, at + 9, end)
         return Verdict.YES if digits < end and 49 <= wire[digits] <= 57 else Verdict.NO
     stop = method_end(wire, at, end)
-    if stop < 0:
+    if stop < 0 or end - stop < 3:
         return Verdict.NO
     last = find(wire, stop, min(end, stop + 4096), LF)
+    target = np.int64(wire[stop + 1])
     if last >= 0:
         line_end = drop_blanks(wire, stop, last)
         version = version_of(wire, line_end - 8, line_end) if line_end - 8 > stop else 0
-        if version in (10, 11):
+        if 10 <= version <= 11:
             return Verdict.YES
-        old = version == 0 and starts_folded(wire, at, stop, METHODS[:3]) and wire[stop + 1] == 47
+        old = version == 0 and target == SLASH and is_among(wire, at, stop, COMMON_METHODS)
         return Verdict.MAYBE if old and hint & OWN_PORT and not hint & FROM_RESP else Verdict.NO
-    if end - stop < 3 or not is_among(wire, at, stop, METHODS):
+    if not is_among(wire, at, stop, COMMON_METHODS):
         return Verdict.NO
-    target = np.int64(wire[stop + 1])
-    if target == 47 or starts_folded(wire, stop + 1, end, HTTP_SLASH[:4]):
+    if target == SLASH or starts_folded(wire, stop + 1, end, HTTP_SLASH[:4]):
         return Verdict.YES if end - at > 64 or hint & OWN_PORT else Verdict.MAYBE
     return Verdict.NO
 
@@ -316,8 +176,8 @@ def advance(wire: Wire, at: Int, end: Int, conn: Row, turn: Row, out: Out) -> In
         if phase == BODY:
             at += take_body(wire, at, end, conn, side, out)
             continue
-        if phase == START and not may_start(wire, at, end, conn, side):
-            if conn["phase"][side] == START:
+        if phase == START and conn["scanned"][side] == 0 and not may_start(wire, at, end, conn, side):
+            if not begin_old_answer(conn, side, out):
                 at = pass_over(wire, at, end, conn, side)
             continue
         stop = line_end(wire, at, end, conn, side)
@@ -328,8 +188,8 @@ def advance(wire: Wire, at: Int, end: Int, conn: Row, turn: Row, out: Out) -> In
             last -= 1
         else:
             conn["odd"][side] |= BARE_LF
-        take_line(wire, at, last, conn, turn, out)
         conn["scanned"][side] = 0
+        take_line(wire, at, last, conn, turn, out)
         at = stop + 1
     return at - start
 
@@ -341,53 +201,46 @@ def find_again(conn: Row, side: Int, out: Out) -> None:
     conn["scanned"][side] = 0
     if conn["phase"][side] == WAIT:
         return
-    row = conn["row"][side]
     conn["odd"][side] |= GAP
-    if row > 0:
+    if conn["phase"][side] != START:
         end_message(conn, side, out)
-    conn["phase"][side] = START
     conn["odd"][side] |= GAP
 
 
 @kernel
 def may_start(wire: Wire, at: Int, end: Int, conn: Row, side: Int) -> bool:
-    """Say whether what is at hand can begin a message; else see to an answer of HTTP/0.9."""
-    role = np.int64(conn["role"][side])
+    """Say whether what is at hand can begin a message of this side."""
     if is_blank(wire[at]):
         return True
-    if role != CLIENT:
-        seen = min(end - at, 5)
-        if starts_folded(wire, at, end, HTTP_SLASH[:seen]):
-            return True
-        if role == SERVER and conn["pending"] > 0 and conn["kind"][conn["oldest"]] == OLD_REQUEST:
-            conn["row"][side] = take_pending(conn)
-            begin_message(conn, side)
-            conn["length"][side] = -1
-            conn["status"] = 0
-            begin_body(conn, side, ENDLESS)
-            return False
-        if role == SERVER:
-            return False
-    place = at
-    while place < end and place - at < MAX_METHOD:
-        octet = lower(wire[place])
-        if octet == SP or octet == TAB:
-            return place > at
-        if not (97 <= octet <= 122 or 48 <= octet <= 57 or octet == 45 or octet == 95):
-            return False
-        place += 1
-    return place == end
+    role = conn["role"][side]
+    if role != ASKS and starts_folded(wire, at, end, HTTP_SLASH[: min(end - at, 5)]):
+        return True
+    return bool(role != ANSWERS and method_end(wire, at, end) >= 0)
+
+
+@kernel
+def begin_old_answer(conn: Row, side: Int, out: Out) -> bool:
+    """Take what follows as the answer to a request of HTTP/0.9, which has no head."""
+    waits = conn["role"][side] == ANSWERS and conn["pending"] > 0
+    if not waits or conn["kind"][conn["oldest"]] != OLD_REQUEST:
+        return False
+    row = take_pending(conn)
+    conn["row"][side] = row
+    out.rows[row]["version"] = 9
+    begin_message(conn, side)
+    begin_body(conn, side, ENDLESS)
+    return True
 
 
 @kernel
 def pass_over(wire: Wire, at: Int, end: Int, conn: Row, side: Int) -> Int:
-    """Leave out what is no message up to the next line."""
-    conn["odd"][side] |= NOT_A_MESSAGE
+    """Leave out what is no message, up to the next line."""
     if conn["confirmed"] == 0 and conn["odd"][side] & GAP == 0:
         conn["violated"] = 1
         conn["done"][0] = 1
         conn["done"][1] = 1
         return end
+    conn["odd"][side] |= NOT_A_MESSAGE
     stop = find(wire, at, end, LF)
     return end if stop < 0 else stop + 1
 
@@ -419,7 +272,7 @@ def take_line(wire: Wire, at: Int, end: Int, conn: Row, turn: Row, out: Out) -> 
     side = np.int64(turn["side"])
     phase = np.int64(conn["phase"][side])
     if phase == START:
-        if at < end:
+        if skip_blanks(wire, at, end) < end:
             start_message(wire, at, end, conn, turn, out)
     elif phase == HEAD:
         if at < end:
@@ -443,21 +296,22 @@ def start_message(wire: Wire, at: Int, end: Int, conn: Row, turn: Row, out: Out)
     side = np.int64(turn["side"])
     at = skip_blanks(wire, at, end)
     role = np.int64(conn["role"][side])
-    if role != CLIENT and version_of(wire, at, min(end, at + 8)) > 0:
-        role = SERVER
+    good = False
+    if role != ASKS and version_of(wire, at, min(end, at + 8)) > 0:
+        role = ANSWERS
         good = read_status(wire, at, end, conn, turn, out)
-    elif role != SERVER:
-        role = CLIENT
+    elif role != ANSWERS:
+        role = ASKS
         good = read_request(wire, at, end, conn, turn, out)
-    else:
-        good = False
-    if good:
-        conn["role"][side] = role
-        conn["role"][1 - side] = 3 - role
-        conn["confirmed"] = 1
-        begin_message(conn, side)
-    else:
+    if not good:
         pass_over(wire, end, end, conn, side)
+        return
+    conn["role"][side] = role
+    conn["role"][1 - side] = 3 - role
+    conn["confirmed"] = 1
+    begin_message(conn, side)
+    if role == ASKS and out.rows[conn["row"][side]]["request_version"] == 9:
+        end_head(conn, side, out)
 
 
 @kernel
@@ -502,26 +356,26 @@ def take_pending(conn: Row) -> Int:
 def read_request(wire: Wire, at: Int, end: Int, conn: Row, turn: Row, out: Out) -> bool:
     """Read a request line (RFC 9112 §3); the target reaches to the last word that is a version."""
     stop = method_end(wire, at, end)
-    if stop < 0:
+    if stop < 0 or stop == end:
         return False
     first, last = skip_blanks(wire, stop, end), drop_blanks(wire, stop, end)
     version = version_of(wire, last - 8, last) if last - 8 > stop and is_blank(wire[last - 9]) else 0
-    known = is_among(wire, at, stop, KNOWN_METHODS)
+    known = is_among(wire, at, stop, METHODS)
     kind = PLAIN_REQUEST
+    if version >= 20:
+        return False  # the preface of HTTP/2
     if version == 0:
-        if not known or first >= last or not (wire[first] == 47 or conn["confirmed"] == 1):
+        if not known or first >= last or not (wire[first] == SLASH or conn["confirmed"] == 1):
             return False
         kind = OLD_REQUEST
-    elif version >= 20:
-        return False  # the preface of HTTP/2
-    elif stop - at == 4 and starts_folded(wire, at, stop, METHODS[9:13]):
+    elif is_among(wire, at, stop, HEAD_WORD):
         kind = HEAD_REQUEST
-    elif stop - at == 7 and starts_folded(wire, at, stop, METHODS[33:40]):
+    elif is_among(wire, at, stop, CONNECT_WORD):
         kind = CONNECT_REQUEST
     row = new_row(conn, turn, out, kind)
     conn["row"][np.int64(turn["side"])] = row
     record = out.rows[row]
-    record["method"] = save(out, AT.method, wire, at, stop)
+    record["method"] = save_text(wire, at, stop, record, AT.method, out)
     record["request_version"] = version if version else 9
     if not known:
         record["anomaly"] |= np.uint64(UNKNOWN_METHOD)
@@ -530,37 +384,80 @@ def read_request(wire: Wire, at: Int, end: Int, conn: Row, turn: Row, out: Out) 
     else:
         record["anomaly"] |= np.uint64(NO_VERSION)
     if first < last:
-        save_target(wire, first, last, record, out)
+        mark = find(wire, first, last, QUESTION)
+        record["path"] = save_url(wire, first, last if mark < 0 else mark, record, AT.path, out)
+        if mark >= 0:
+            record["query"] = save_text(wire, mark + 1, last, record, AT.query, out)
     return True
 
 
 @kernel
-def save_target(wire: Wire, at: Int, end: Int, record: Row, out: Out) -> None:
-    """Part a request target into path and query; user information goes no further."""
-    mark = find(wire, at, end, 63)
-    stop = end if mark < 0 else mark
-    record["path"] = save_url(wire, at, stop, record, AT.path, out)
-    if mark >= 0:
-        record["query"] = save_text(wire, mark + 1, end, record, AT.query, out)
+def read_status(wire: Wire, at: Int, end: Int, conn: Row, turn: Row, out: Out) -> bool:
+    """Read a status line (RFC 9112 §4) into the row that waits longest."""
+    version = version_of(wire, at, at + 8)
+    first = skip_blanks(wire, at + 8, end)
+    stop = min(end, first + 3)
+    status = read_decimal(wire, first, stop, 999)
+    if status < 100 or (stop < end and not is_blank(wire[stop])):
+        return False
+    side = np.int64(turn["side"])
+    conn["status"] = status
+    if conn["pending"] == 0:
+        out.rows[new_row(conn, turn, out, PLAIN_REQUEST)]["anomaly"] |= np.uint64(UNASKED)
+    row = np.int64(conn["queue"][conn["oldest"]])
+    if status > INTERIM_LAST or status == SWITCHING:
+        take_pending(conn)
+    conn["row"][side] = row
+    record = out.rows[row]
+    record["version"] = version
+    record["status_code"] = status
+    reason = skip_blanks(wire, stop, end)
+    record["status_msg"] = save_text(wire, reason, drop_blanks(wire, reason, end), record, AT.status_msg, out)
+    if status <= INTERIM_LAST:
+        record["info_code"] = status
+        record["info_msg"] = record["status_msg"]
+    return True
 
 
 @kernel
-def save_url(wire: Wire, at: Int, end: Int, record: Row, field: Int, out: Out) -> Int:
-    """Keep a URL without the user and password it may name (RFC 3986 §3.2.1)."""
-    colon = find(wire, at, min(end, at + 8), 58)
-    if colon < 0 or end - colon < 4 or wire[colon + 1] != 47 or wire[colon + 2] != 47:
-        return save_text(wire, at, end, record, field, out)
-    after = colon + 3
-    for place in range(after, end):
-        if wire[place] == 47 or wire[place] == 63 or wire[place] == 35:
-            break
-        if wire[place] == 64:
-            after = place + 1
-    if after == colon + 3:
-        return save_text(wire, at, end, record, field, out)
-    if find(wire, colon + 3, after, 58) >= 0:
-        record["password_seen"] = 1
-    begun = begin_text(out)
-    put_octets(out, wire, at, colon + 3)
-    put_octets(out, wire, after, min(end, after + MAX_TEXT))
-    return end_text(out, field, begun)
+def take_header(wire: Wire, at: Int, end: Int, conn: Row, side: Int, out: Out) -> None:
+    """Read one header line and let its name decide (RFC 9110 §5)."""
+    record = out.rows[conn["row"][side]]
+    colon = find(wire, at, end, COLON)
+    if colon < 0:
+        conn["odd"][side] |= NO_COLON
+        return
+    at = skip_blanks(wire, at, colon)
+    name_end = drop_blanks(wire, at, colon)
+    header = header_of(wire, at, name_end)
+    if name_end < colon:
+        conn["odd"][side] |= SPACE_BEFORE_COLON
+    if header == 0:
+        return
+    value, end = skip_blanks(wire, colon + 1, end), drop_blanks(wire, colon + 1, end)
+    value = min(value, end)
+    if header == CONTENT_LENGTH or header == TRANSFER_ENCODING:
+        take_framing(wire, value, end, conn, side, header)
+    elif conn["role"][side] == ANSWERS:
+        take_response_header(wire, value, end, conn, record, header, out)
+    elif header == PROXIED:
+        record["proxied"] = add_pair(wire, at, name_end, value, end, record["proxied"], AT.proxied, out)
+    else:
+        take_request_header(wire, value, end, conn, record, header, out)
+
+
+@kernel
+def take_framing(wire: Wire, at: Int, end: Int, conn: Row, side: Int, header: Int) -> None:
+    """Learn how the end of the body is told (RFC 9112 §6); chunks win over a length."""
+    if header == TRANSFER_ENCODING:
+        if find_folded(wire, at, end, CHUNKED) >= 0:
+            conn["chunked"][side] = 1
+    else:
+        length = read_decimal(wire, at, end, LARGEST)
+        before = conn["length"][side]
+        if length < 0 or (before >= 0 and before != length):
+            conn["odd"][side] |= BAD_LENGTH
+        if before < 0:
+            conn["length"][side] = length
+    if conn["chunked"][side] == 1 and conn["length"][side] >= 0:
+        conn["odd"][side] |= TWO_FRAMINGS

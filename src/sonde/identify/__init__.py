@@ -1,1 +1,18 @@
 """First octets -> protocol and application, with evidence."""
+
+from sonde.identify.applications import ApplicationError, Applications
+from sonde.identify.catalogue import all_protocols
+from sonde.identify.match import Matcher, build_matcher
+from sonde.identify.route import ROUTED, Results, build_identify, new_results
+
+__all__ = [
+    "ROUTED",
+    "ApplicationError",
+    "Applications",
+    "Matcher",
+    "Results",
+    "all_protocols",
+    "build_identify",
+    "build_matcher",
+    "new_results",
+]

@@ -1,1 +1,1 @@
-"""Bodies: what the first octets of a transferred file say of its kind."""
+"""What messages with a head and a body are made of: lines, header fields, kinds of bodies."""

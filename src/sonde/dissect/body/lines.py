@@ -1,0 +1,306 @@
+"""Lines of a head: blanks, tokens, versions, header names and values (RFC 9110 §5, RFC 9112 §2).
+
+Values may hold folds (line ends followed by blanks); they are kept without the line ends.
+"""
+
+import numpy as np
+
+from sonde.schema import NO_TEXT
+from sonde.table.out import (
+    CUT,
+    LENGTH_BITS,
+    LENGTH_MASK,
+    MAX_TEXT,
+    TEXT,
+    Out,
+    begin_item,
+    begin_text,
+    end_item,
+    end_text,
+    put_octet,
+    put_octets,
+    save,
+)
+from sonde.wire import Int, Row, Wire, find, kernel, lower, octets, starts_folded
+
+MAX_METHOD = 24
+MAX_LIST = 4096  # octets of one text list
+CR, LF, SP, TAB = 13, 10, 32, 9
+COLON, SLASH, QUESTION, HASH, AT_SIGN, QUOTE, SEMICOLON = 58, 47, 63, 35, 64, 34, 59
+HTTP_SLASH = octets("http/")
+
+# Methods that a request line is believed by, even cut short; each with its space.
+COMMON_METHODS = octets(
+    "get post head put delete options connect trace patch "
+    "propfind proppatch mkcol copy move lock unlock search report "
+)
+METHODS = octets(
+    "get post head put delete options connect trace patch propfind proppatch mkcol copy move lock unlock search "
+    "report subscribe unsubscribe notify poll bmove bcopy bdelete bpropfind bproppatch rpc_in_data rpc_out_data "
+    "bits_post ccm_post version-control checkout checkin uncheckout merge mkworkspace mkactivity baseline-control "
+    "acl orderpatch mkcalendar link unlink purge track debug update label "
+)
+
+# Header names that a record wants, in lower case.
+(
+    HOST, USER_AGENT, REFERER, ORIGIN, SERVER, UPGRADE, CONTENT_TYPE, CONTENT_ENCODING, CONTENT_DISPOSITION,
+    CONTENT_LENGTH, TRANSFER_ENCODING, COOKIE, SET_COOKIE, AUTHORIZATION, PROXIED,
+) = range(1, 16)  # fmt: skip
+HEADERS = {
+    b"host": HOST,
+    b"user-agent": USER_AGENT,
+    b"referer": REFERER,
+    b"origin": ORIGIN,
+    b"server": SERVER,
+    b"upgrade": UPGRADE,
+    b"content-type": CONTENT_TYPE,
+    b"content-encoding": CONTENT_ENCODING,
+    b"content-disposition": CONTENT_DISPOSITION,
+    b"content-length": CONTENT_LENGTH,
+    b"transfer-encoding": TRANSFER_ENCODING,
+    b"cookie": COOKIE,
+    b"set-cookie": SET_COOKIE,
+    b"authorization": AUTHORIZATION,
+    b"proxy-authorization": AUTHORIZATION,
+    b"forwarded": PROXIED,
+    b"x-forwarded-for": PROXIED,
+    b"x-forwarded-from": PROXIED,
+    b"client-ip": PROXIED,
+    b"via": PROXIED,
+    b"xroxy-connection": PROXIED,
+    b"proxy-connection": PROXIED,
+}
+SLOTS = 128
+
+
+def _slot(name: bytes, factor: int) -> int:
+    """Place a name by its length and its first and last letter."""
+    return (len(name) * factor + name[0] * 5 + name[-1]) % SLOTS
+
+
+#: A factor for which no two names meet, and what stands in each slot.
+FACTOR = next(n for n in range(1, 999) if len({_slot(name, n) for name in HEADERS}) == len(HEADERS))
+NAMES = octets(b"".join(HEADERS))
+SLOT_LENGTH, SLOT_AT, SLOT_HEADER = (np.zeros(SLOTS, np.int64) for _ in range(3))
+for _name, _header in HEADERS.items():
+    SLOT_LENGTH[_slot(_name, FACTOR)] = len(_name)
+    SLOT_AT[_slot(_name, FACTOR)] = sum(len(name) for name in list(HEADERS)[: list(HEADERS).index(_name)])
+    SLOT_HEADER[_slot(_name, FACTOR)] = _header
+
+
+@kernel
+def header_of(wire: Wire, at: Int, end: Int) -> Int:
+    """Give the number of a header name, whatever its case; 0 for one that nobody wants."""
+    if end <= at:
+        return 0
+    slot = ((end - at) * FACTOR + lower(wire[at]) * 5 + lower(wire[end - 1])) % SLOTS
+    if SLOT_LENGTH[slot] != end - at:
+        return 0
+    name = SLOT_AT[slot]
+    for offset in range(end - at):
+        if lower(wire[at + offset]) != NAMES[name + offset]:
+            return 0
+    return SLOT_HEADER[slot]
+
+
+@kernel
+def is_among(wire: Wire, at: Int, end: Int, words: Wire) -> bool:
+    """Say whether wire[at:end], whatever its case, is one of `words`, each followed by a space."""
+    first = 0
+    for place in range(len(words)):
+        if words[place] == SP:
+            if place - first == end - at and starts_folded(wire, at, end, words[first:place]):
+                return True
+            first = place + 1
+    return False
+
+
+@kernel
+def is_blank(octet: Int) -> bool:
+    """Say whether an octet separates words in a head; folds included."""
+    return bool(octet == SP or octet == TAB or octet == CR or octet == LF)
+
+
+@kernel
+def skip_blanks(wire: Wire, at: Int, end: Int) -> Int:
+    """Give the first place that is not blank."""
+    while at < end and is_blank(wire[at]):
+        at += 1
+    return at
+
+
+@kernel
+def drop_blanks(wire: Wire, at: Int, end: Int) -> Int:
+    """Give where the text ends without its trailing blanks."""
+    while end > at and is_blank(wire[end - 1]):
+        end -= 1
+    return end
+
+
+@kernel
+def version_of(wire: Wire, at: Int, end: Int) -> Int:
+    """Give ten times the version for `HTTP/1.1` and the like; 0 for anything else."""
+    if end - at < 8 or not starts_folded(wire, at, end, HTTP_SLASH) or wire[at + 6] != 46:
+        return 0
+    major, minor = np.int64(wire[at + 5]) - 48, np.int64(wire[at + 7]) - 48
+    return 10 * major + minor if 0 <= major <= 9 and 0 <= minor <= 9 else 0
+
+
+@kernel
+def method_end(wire: Wire, at: Int, end: Int) -> Int:
+    """Give where the token that begins a request line ends.
+
+    -1: there is none; `end`: the octets at hand do not tell.
+    """
+    place = at
+    while place < end and place - at < MAX_METHOD:
+        octet = lower(wire[place])
+        if octet == SP or octet == TAB:
+            return place if place > at else -1
+        if not (97 <= octet <= 122 or 48 <= octet <= 57 or octet == 45 or octet == 95):
+            return -1
+        place += 1
+    return end if place == end else -1
+
+
+@kernel
+def find_folded(wire: Wire, at: Int, end: Int, word: Wire) -> Int:
+    """Give the place behind the first `word`, whatever its case; -1 where it is not."""
+    for place in range(at, end - len(word) + 1):
+        if lower(wire[place]) == word[0] and starts_folded(wire, place, end, word):
+            return place + len(word)
+    return -1
+
+
+@kernel
+def read_decimal(wire: Wire, at: Int, end: Int, most: Int) -> Int:
+    """Read wire[at:end] as digits only; -1 for anything else or more than `most`."""
+    if at >= end:
+        return -1
+    number = 0
+    for place in range(at, end):
+        digit = np.int64(wire[place]) - 48
+        if not 0 <= digit <= 9:
+            return -1
+        number = number * 10 + digit
+        if number > most:
+            return -1
+    return number
+
+
+@kernel
+def save_text(wire: Wire, at: Int, end: Int, record: Row, field: Int, out: Out) -> Int:
+    """Keep text, without the line ends of folds; note where it is cut."""
+    if end - at > MAX_TEXT:
+        record["anomaly"] |= np.uint64(CUT)
+    if find(wire, at, end, LF) < 0:
+        return save(out, field, wire, at, end)
+    begun = begin_text(out)
+    for place in range(at, min(end, at + MAX_TEXT)):
+        if wire[place] != CR and wire[place] != LF:
+            put_octet(out, np.int64(wire[place]))
+    return end_text(out, field, begun)
+
+
+@kernel
+def user_end(wire: Wire, at: Int, end: Int) -> Int:
+    """Give where the user information of a URL ends, or `at` where it has none (RFC 3986 §3.2.1)."""
+    after = at
+    for place in range(at, end):
+        if wire[place] == SLASH or wire[place] == QUESTION or wire[place] == HASH:
+            break
+        if wire[place] == AT_SIGN:
+            after = place + 1
+    return after
+
+
+@kernel
+def save_url(wire: Wire, at: Int, end: Int, record: Row, field: Int, out: Out) -> Int:
+    """Keep a URL without the user and password that it may name; `password_seen` tells of one."""
+    colon = find(wire, at, min(end, at + 8), COLON)
+    first = colon + 3
+    if colon < 0 or first > end or wire[colon + 1] != SLASH or wire[colon + 2] != SLASH:
+        first = at
+    after = first if first == at else user_end(wire, first, end)
+    if after == first:
+        return save_text(wire, at, end, record, field, out)
+    if find(wire, first, after, COLON) >= 0:
+        record["password_seen"] = 1
+    begun = begin_text(out)
+    put_octets(out, wire, at, first)
+    put_octets(out, wire, after, min(end, after + MAX_TEXT))
+    return end_text(out, field, begun)
+
+
+@kernel
+def sextet(octet: Int) -> Int:
+    """Read one digit of base 64 (RFC 4648 §4); -1 for none."""
+    value = np.int64(octet)
+    if 65 <= value <= 90:
+        return value - 65
+    if 97 <= value <= 122:
+        return value - 71
+    if 48 <= value <= 57:
+        return value + 4
+    return 62 if value == 43 else 63 if value == 47 else -1
+
+
+@kernel
+def save_user(wire: Wire, at: Int, end: Int, record: Row, field: Int, out: Out) -> None:
+    """Decode `user:password` up to the colon; of the password only that it was there (RFC 7617 §2)."""
+    begun = begin_text(out)
+    bits, held = 0, 0
+    for place in range(at, min(end, at + MAX_TEXT)):
+        digit = sextet(wire[place])
+        if digit < 0:
+            break
+        bits = (bits << 6 | digit) & 0xFFFF
+        held += 6
+        if held >= 8:
+            held -= 8
+            octet = bits >> held & 255
+            if octet == COLON:
+                record["password_seen"] = 1
+                record["username"] = end_text(out, field, begun)
+                return
+            put_octet(out, octet)
+    out.count[TEXT] = begun  # without a colon it may be a token
+
+
+@kernel
+def save_filename(wire: Wire, at: Int, end: Int, record: Row, field: Int, out: Out) -> Int:
+    """Keep a file name, quoted or not, that stands at wire[at] (RFC 6266 §4.1)."""
+    stop = at
+    if at < end and wire[at] == QUOTE:
+        at += 1
+        stop = find(wire, at, end, QUOTE)
+        if stop < 0:
+            stop = end
+    else:
+        while stop < end and wire[stop] != SEMICOLON and not is_blank(wire[stop]):
+            stop += 1
+    return save_text(wire, at, stop, record, field, out)
+
+
+@kernel
+def add_pair(wire: Wire, at: Int, name_end: Int, value: Int, end: Int, span: Int, field: Int, out: Out) -> Int:
+    """Add `NAME -> value` to a text list; give its new span."""
+    length = 0 if span == NO_TEXT else span & LENGTH_MASK
+    if length > MAX_LIST:
+        return span
+    begun = begin_text(out)
+    if length:
+        put_octets(out, out.text, span >> LENGTH_BITS, (span >> LENGTH_BITS) + length)
+    item = begin_item(out)
+    for place in range(at, name_end):
+        octet = np.int64(wire[place])
+        put_octet(out, octet - 32 if 97 <= octet <= 122 else octet)
+    put_octet(out, SP)
+    put_octet(out, 45)
+    put_octet(out, 62)
+    put_octet(out, SP)
+    for place in range(value, min(end, value + MAX_LIST)):
+        if wire[place] != CR and wire[place] != LF:
+            put_octet(out, np.int64(wire[place]))
+    end_item(out, item)
+    return end_text(out, field, begun)

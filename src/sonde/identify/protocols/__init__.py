@@ -1,0 +1,1 @@
+"""Protocols that Sonde names but does not dissect, one module each."""

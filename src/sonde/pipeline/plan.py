@@ -1,0 +1,133 @@
+"""The plan: wanted tables and the policy, compiled into what each stage must do."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+
+from sonde.dissect import Dissector, all_dissectors
+from sonde.flow import Limits
+from sonde.identify import Applications, Matcher, all_protocols, build_matcher
+from sonde.policy import Gate
+from sonde.record import FlowRecord, catalogue
+from sonde.schema import Protocol, Record, columns, table_name
+from sonde.table.packets import TUNNELS
+from sonde.wire import Wire
+
+MIB = 1 << 20
+FLOW_OCTETS = 520  # of one flow, hash chains and free list included
+
+
+class PlanError(ValueError):
+    """A wish that cannot be met; the message is for the user."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is wanted of a run, and the means that follow from it."""
+
+    gate: Gate
+    tables: frozenset[str]
+    lanes: int = 1
+    memory: int = 512 * MIB
+    verify_checksums: bool = False
+    limits: Limits = field(default_factory=Limits)
+    overlap_last: bool = False
+    #: Extra lists of applications by name.
+    applications: Applications = field(default_factory=Applications.load)
+    #: Feeds the names of flows; the same input and seed give the same names.
+    seed: int = 0
+
+    @cached_property
+    def dissectors(self) -> tuple[Dissector, ...]:
+        """Give the dissectors that run: those of wanted tables, and those that tell names."""
+        return tuple(each for each in all_dissectors() if self.wants(each) or tells_names(each))
+
+    def wants(self, dissector: Dissector) -> bool:
+        """Say whether any table of a dissector is wanted."""
+        return any(table_name(record) in self.tables for record in dissector.records)
+
+    @cached_property
+    def protocols(self) -> tuple[Protocol, ...]:
+        """Give all protocols; the position of each is its number in this run."""
+        return all_protocols([each.protocol for each in all_dissectors()])
+
+    @cached_property
+    def protocol_names(self) -> list[str | None]:
+        """Give protocol names by number."""
+        return [each.name for each in self.protocols]
+
+    @cached_property
+    def matcher(self) -> Matcher:
+        """Give the compiled signatures."""
+        return build_matcher(self.protocols, {each.protocol.name for each in self.dissectors})
+
+    @cached_property
+    def servers(self) -> Wire:
+        """Give the ports where servers are expected: bit 0 TCP, bit 1 UDP."""
+        ports = np.zeros(65536, np.uint8)
+        for protocol in self.protocols:
+            for port in protocol.tcp_ports:
+                ports[port] |= 1
+            for port in protocol.udp_ports:
+                ports[port] |= 2
+        return ports
+
+    @cached_property
+    def by_ip_protocol(self) -> np.ndarray:
+        """Give the protocol number that an IP protocol stands for by itself, or -1."""
+        found = np.full(256, -1, np.int16)
+        for number, protocol in enumerate(self.protocols):
+            for ip_protocol in protocol.ip_protocols:
+                found[ip_protocol] = number
+        return found
+
+    @cached_property
+    def by_tunnel(self) -> np.ndarray:
+        """Give the protocol number of each kind of tunnel, or -1."""
+        names = {name: number for number, name in enumerate(self.protocol_names)}
+        return np.array([names.get(kind, -1) for kind in TUNNELS], np.int16)
+
+    def keep(self, record: type[Record]) -> Wire:
+        """Say field by field whether the policy lets its class leave the parser."""
+        return np.array([self.gate.keeps(column.field.privacy) for column in columns(record)], np.uint8)
+
+    @property
+    def most_flows(self) -> int:
+        """Give how many flows the memory budget allows (half of it is theirs)."""
+        share = self.memory // self.lanes // FLOW_OCTETS
+        return max(1 << 14, 1 << (share.bit_length() - 1))
+
+
+def tells_names(dissector: Dissector) -> bool:
+    """Say whether a dissector has a field that may tell the application."""
+    return any(
+        column.field.names_application for record in dissector.records for column in columns(record)
+    )
+
+
+def all_records() -> dict[str, type[Record]]:
+    """Give every table's declaration by name, flows first."""
+    found: dict[str, type[Record]] = {"flows": FlowRecord}
+    for dissector in all_dissectors():
+        for record in dissector.records:
+            found.setdefault(table_name(record), record)
+    return found
+
+
+def choose_tables(wanted: Iterable[str] | None) -> frozenset[str]:
+    """Check wanted tables; all of them by default."""
+    known = all_records()
+    if wanted is None:
+        return frozenset(known)
+    chosen = frozenset(wanted)
+    unknown = sorted(chosen - set(known))
+    if unknown:
+        raise PlanError(f"There is no table {unknown[0]!r}; there are {', '.join(known)}.")
+    return chosen
+
+
+def table_columns(name: str) -> dict[str, object]:
+    """Give the emitted columns of a table by name."""
+    return dict(catalogue(all_records()[name], is_flows=name == "flows"))

@@ -1,0 +1,210 @@
+"""`sonde.read`: captures in, a dataset out."""
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+
+import sonde
+from sonde.pipeline.plan import MIB, Plan, choose_tables
+from sonde.pipeline.recorder import Recorder, Tally, schema_of
+from sonde.pipeline.run import Totals, read_all
+from sonde.flow import Limits
+from sonde.identify import Applications
+from sonde.policy import Gate, load_policy
+from sonde.sink import FORMATS, open_sink
+from sonde.source import SourceError, open_source
+from sonde.table.packets import DROPS
+
+CAPTURE_ENDINGS = (".pcap", ".pcapng", ".cap", ".dmp", ".ntar")
+PACKINGS = ("", ".gz", ".zst", ".xz", ".bz2")
+MANIFEST = "manifest.json"
+
+
+class OutputError(ValueError):
+    """Output that cannot be made; the message is for the user."""
+
+
+@dataclass
+class Reading:
+    """The result of a run: where the dataset is, and what was counted."""
+
+    folder: Path
+    manifest: dict[str, Any]
+    totals: Totals
+    tally: Tally
+    plan: Plan
+    seconds: float
+    damaged: bool = field(default=False)
+
+
+def find_captures(paths: Iterable[str]) -> list[str]:
+    """Spell out globs and folders; SourceError where nothing is found."""
+    found: list[str] = []
+    for path in paths:
+        if path == "-":
+            found.append(path)
+        elif Path(path).is_dir():
+            inside = sorted(str(each) for each in Path(path).rglob("*") if _is_capture(each))
+            if not inside:
+                raise SourceError(f"{path} is a folder without a capture in it.")
+            found += inside
+        elif any(mark in path for mark in "*?[") and not Path(path).exists():
+            import glob  # noqa: PLC0415
+
+            inside = sorted(glob.glob(path, recursive=True))  # noqa: PTH207 - the user's own pattern
+            if not inside:
+                raise SourceError(f"{path} matches no file.")
+            found += inside
+        else:
+            found.append(path)
+    return found
+
+
+def _is_capture(path: Path) -> bool:
+    name = path.name.lower()
+    return path.is_file() and any(name.endswith(end + packing) for end in CAPTURE_ENDINGS for packing in PACKINGS)
+
+
+def seed_of(paths: list[str]) -> int:
+    """Derive the seed of flow names from the inputs' first octets and sizes: the same for the same input."""
+    digest = hashlib.blake2b(digest_size=8)
+    for path in paths:
+        place = Path(path)
+        if path != "-" and place.is_file():
+            with place.open("rb") as file:
+                digest.update(file.read(4096))
+            digest.update(str(place.stat().st_size).encode())
+        else:
+            digest.update(os.urandom(8))
+    return int.from_bytes(digest.digest(), "big") >> 1
+
+
+def make_plan(
+    tables: Iterable[str] | None = None,
+    policy: str = "default",
+    *,
+    lanes: int = 0,
+    memory: int = 512 * MIB,
+    checksums: str = "ignore",
+    limits: Limits | None = None,
+    overlap: str = "first",
+    applications: Iterable[Path] = (),
+    seed: int = 0,
+) -> Plan:
+    """Compile wishes into a plan; ValueError with a sentence for the user where that fails."""
+    return Plan(
+        gate=Gate(load_policy(policy)),
+        tables=choose_tables(tables),
+        lanes=lanes or min(os.cpu_count() or 1, 4),
+        memory=memory,
+        verify_checksums=checksums == "verify",
+        limits=limits or Limits(),
+        overlap_last=overlap == "last",
+        applications=Applications.load(applications),
+        seed=seed,
+    )
+
+
+def read_captures(
+    paths: Iterable[str],
+    plan: Plan,
+    out: Path,
+    *,
+    form: str = "parquet",
+    digest: bool = False,
+    progress: Callable[[int, int], None] = lambda frames, offset: None,
+) -> Reading:
+    """Read captures and write a dataset to `out`, whole or not at all."""
+    if form not in FORMATS:
+        raise OutputError(f"There is no format {form!r}; there are {', '.join(FORMATS)}.")
+    began = time.monotonic()
+    captures = find_captures(paths)
+    aside = _make_aside(out)
+    try:
+        sink = open_sink(form, aside, {name: schema_of(plan, name) for name in sorted(plan.tables)})
+        recorder = Recorder(plan, sink)
+        key = int.from_bytes(os.urandom(8), "big")
+        totals = read_all(plan, captures, key, recorder.consume, progress, open_source)
+        recorder.finish()
+        files = sink.close()
+        manifest = _manifest(plan, totals, recorder, files, captures, form, digest=digest)
+        (aside / MANIFEST).write_text(json.dumps(manifest, indent=1) + "\n", encoding="utf-8")
+        _commit(aside, out)
+    except BaseException:
+        shutil.rmtree(aside, ignore_errors=True)
+        raise
+    damaged = any(report.damage for report in totals.reports)
+    return Reading(out, manifest, totals, recorder.tally, plan, time.monotonic() - began, damaged)
+
+
+def _make_aside(out: Path) -> Path:
+    """Make the folder in which output is prepared, beside its final place."""
+    try:
+        if out.exists() and (not out.is_dir() or any(out.iterdir())):
+            raise OutputError(f"{out} exists already; remove it or choose another place with -o.")
+        out.parent.mkdir(parents=True, exist_ok=True)
+        return Path(tempfile.mkdtemp(prefix=f".{out.name}.", suffix=".partial", dir=out.parent))
+    except OSError as error:
+        raise OutputError(f"{out} cannot be written ({error.strerror}); choose another place with -o.") from None
+
+
+def _commit(aside: Path, out: Path) -> None:
+    aside.chmod(0o755)
+    aside.rename(out)
+
+
+def _manifest(
+    plan: Plan, totals: Totals, recorder: Recorder, files: dict[str, list[str]], captures: list[str], form: str,
+    *, digest: bool,
+) -> dict[str, Any]:
+    recorded = totals.frames - int(totals.drops[1:].sum())
+    inputs = []
+    for path, report in zip(captures, totals.reports, strict=True):
+        entry: dict[str, Any] = {
+            "name": Path(path).name if path != "-" else "-",
+            "kind": report.kind,
+            "octets": report.octets,
+            "frames": report.frames,
+            "comments": report.comments,
+        }
+        place = Path(path)
+        if path != "-" and place.is_file():
+            entry["modified_ns"] = place.stat().st_mtime_ns
+            if digest:
+                with place.open("rb") as file:
+                    entry["sha256"] = hashlib.file_digest(file, "sha256").hexdigest()
+        entry["damage"] = [{"offset": each.offset, "reason": each.reason} for each in report.damage]
+        inputs.append(entry)
+    drops = {name: int(totals.drops[number]) for number, name in enumerate(DROPS) if number and totals.drops[number]}
+    return {
+        "schema": 1,
+        "sonde": sonde.__version__,
+        "format": form,
+        "inputs": inputs,
+        "policy": {
+            "name": plan.gate.policy.name,
+            "digest": plan.gate.policy.digest,
+            "techniques": plan.gate.applied,
+            "notice": plan.gate.policy.notice,
+        },
+        "packets": {"in": totals.frames, "recorded": recorded, "dropped": drops},
+        "first_ns": totals.first_ns,
+        "last_ns": totals.last_ns,
+        "tables": {
+            name: {"rows": int(recorder.tally.rows[name]), "files": files.get(name, [])}
+            for name in sorted(plan.tables | set(files))
+        },
+        "bounds": {name: count for name, count in totals.bounds.items() if name != "flows_begun" and count},
+        "internal_errors": sorted(set(totals.faults))[:20],
+    }
+
+
+__all__ = ["OutputError", "Reading", "find_captures", "make_plan", "read_captures", "seed_of"]

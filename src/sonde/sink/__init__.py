@@ -1,0 +1,21 @@
+"""Batches out: Parquet, JSON Lines, CSV, Zeek logs."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import pyarrow as pa
+
+from sonde.sink.files import CsvSink, JsonlSink, ParquetSink, Sink
+from sonde.sink.zeek import ZeekSink
+
+FORMATS = ("parquet", "jsonl", "csv", "zeek")
+
+
+def open_sink(name: str, folder: Path, schemas: Mapping[str, pa.Schema]) -> Sink:
+    """Make the sink of a format, writing below `folder`."""
+    makers = {"parquet": ParquetSink, "jsonl": JsonlSink, "csv": CsvSink, "zeek": ZeekSink}
+    sink: Sink = makers[name](folder, schemas)
+    return sink
+
+
+__all__ = ["FORMATS", "Sink", "open_sink"]

@@ -1,0 +1,175 @@
+"""Batches out to files: Parquet, JSON Lines, CSV.
+
+A sink takes `Permitted` batches and nothing else. It writes into a folder that the
+pipeline made aside and renames when all is well, so that output appears whole or not at all.
+"""
+
+import json
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import IO, Any, Protocol
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv as pa_csv
+import pyarrow.parquet as pq
+
+from sonde.policy import Permitted
+
+ROWS_A_GROUP = 1 << 17
+
+
+class Sink(Protocol):
+    """What takes permitted batches and writes them to a folder."""
+
+    def write(self, permitted: Permitted) -> None:
+        """Write one batch of one table."""
+
+    def close(self) -> dict[str, list[str]]:
+        """Finish all files; give their names by table."""
+
+
+def _checked(permitted: Permitted) -> pa.RecordBatch:
+    if not isinstance(permitted, Permitted):
+        raise TypeError("a sink takes only what passed the egress gate")
+    return permitted.batch
+
+
+#: Repeated texts: a dictionary page makes them small and quick to write.
+REPEATED = pa.types.is_dictionary
+
+
+class ParquetSink:
+    """A folder per table with Parquet parts."""
+
+    def __init__(self, folder: Path, schemas: Mapping[str, pa.Schema]) -> None:
+        """Write below `folder`; a table without rows gets an empty part, so that queries find it."""
+        self.folder, self.schemas = folder, schemas
+        self.writers: dict[str, pq.ParquetWriter] = {}
+
+    def write(self, permitted: Permitted) -> None:
+        """Append a batch as a row group."""
+        batch = _checked(permitted)
+        if permitted.table not in self.writers:
+            self._open(permitted.table, batch.schema)
+        self.writers[permitted.table].write_batch(batch, row_group_size=ROWS_A_GROUP)
+
+    def _open(self, table: str, schema: pa.Schema) -> None:
+        place = self.folder / table
+        place.mkdir(parents=True)
+        repeated = [field.name for field in schema if REPEATED(field.type)]
+        self.writers[table] = pq.ParquetWriter(
+            place / "part-0000.parquet",
+            schema,
+            compression="lz4",
+            use_dictionary=repeated or False,
+            write_statistics=[name for name in ("ts", "start") if name in schema.names],
+            store_schema=True,
+        )
+
+    def close(self) -> dict[str, list[str]]:
+        """Close all parts; write empty ones for tables without rows."""
+        for table, schema in self.schemas.items():
+            if table not in self.writers:
+                self._open(table, schema)
+        for writer in self.writers.values():
+            writer.close()
+        return {table: [f"{table}/part-0000.parquet"] for table in self.writers}
+
+
+class JsonlSink:
+    """A file per table, a JSON object a line."""
+
+    def __init__(self, folder: Path, schemas: Mapping[str, pa.Schema]) -> None:
+        """Write `folder/TABLE.jsonl`."""
+        self.folder, self.schemas = folder, schemas
+        self.files: dict[str, IO[str]] = {}
+
+    def write(self, permitted: Permitted) -> None:
+        """Append a line for each row; times as RFC 3339, durations in seconds, nulls left out."""
+        batch = _checked(permitted)
+        file = self._file(permitted.table)
+        for line in json_lines(batch):
+            file.write(line)
+
+    def _file(self, table: str) -> IO[str]:
+        if table not in self.files:
+            self.files[table] = (self.folder / f"{table}.jsonl").open("w", encoding="utf-8")
+        return self.files[table]
+
+    def close(self) -> dict[str, list[str]]:
+        """Close all files; tables without rows get an empty one."""
+        for table in self.schemas:
+            self._file(table).close()
+        return {table: [f"{table}.jsonl"] for table in self.files}
+
+
+def readable(column: pa.Array) -> pa.Array:
+    """Make times and durations plain: RFC 3339 text with ns, seconds as a number; octets as hex."""
+    kind = column.type
+    if pa.types.is_timestamp(kind):
+        return pc.replace_substring(pc.strftime(column, format="%Y-%m-%dT%H:%M:%SZ"), "+0000", "Z")
+    if pa.types.is_duration(kind):
+        return pc.divide(column.cast(pa.int64()).cast(pa.float64()), 1e9)
+    if pa.types.is_binary(kind):
+        return pa.array([None if each is None else each.hex() for each in column.to_pylist()], pa.string())
+    if pa.types.is_dictionary(kind):
+        return column.cast(kind.value_type)
+    return column
+
+
+def json_lines(batch: pa.RecordBatch) -> list[str]:
+    """Spell the rows of a batch as JSON objects, fields without value left out."""
+    columns = [(json.dumps(name), readable(column).to_pylist()) for name, column in zip(batch.schema.names, batch.columns, strict=True)]
+    spelled = [(f"{name}:", [None if value is None else spell(value) for value in values]) for name, values in columns]
+    return [
+        "{" + ",".join([name + values[row] for name, values in spelled if values[row] is not None]) + "}\n"
+        for row in range(batch.num_rows)
+    ]
+
+
+def spell(value: Any) -> str:  # noqa: ANN401
+    """Spell one value as JSON."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return "null"
+    return json.dumps(value, ensure_ascii=False)
+
+
+class CsvSink:
+    """A file per table with a header line; lists are joined with semicolons."""
+
+    def __init__(self, folder: Path, schemas: Mapping[str, pa.Schema]) -> None:
+        """Write `folder/TABLE.csv`."""
+        self.folder, self.schemas = folder, schemas
+        self.writers: dict[str, pa_csv.CSVWriter] = {}
+
+    def write(self, permitted: Permitted) -> None:
+        """Append the rows of a batch."""
+        batch = _flat(_checked(permitted))
+        if permitted.table not in self.writers:
+            self.writers[permitted.table] = self._open(permitted.table, batch.schema)
+        self.writers[permitted.table].write_batch(batch)
+
+    def _open(self, table: str, schema: pa.Schema) -> pa_csv.CSVWriter:
+        return pa_csv.CSVWriter(self.folder / f"{table}.csv", schema)
+
+    def close(self) -> dict[str, list[str]]:
+        """Close all files; tables without rows get a header line."""
+        for table, schema in self.schemas.items():
+            if table not in self.writers:
+                empty = _flat(pa.RecordBatch.from_pylist([], schema))
+                self.writers[table] = self._open(table, empty.schema)
+        for writer in self.writers.values():
+            writer.close()
+        return {table: [f"{table}.csv"] for table in self.writers}
+
+
+def _flat(batch: pa.RecordBatch) -> pa.RecordBatch:
+    flat = {}
+    for name, column in zip(batch.schema.names, batch.columns, strict=True):
+        values = readable(column)
+        if pa.types.is_list(values.type):
+            values = pc.binary_join(values.cast(pa.list_(pa.string())), ";")
+        flat[name] = values
+    return pa.RecordBatch.from_pydict(flat)

@@ -1,0 +1,141 @@
+"""How each table reads in Zeek's logs (names and meanings of Zeek's reference)."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import pyarrow as pa
+
+Row = dict[str, Any]
+SECOND_NS = 1_000_000_000
+TCP, UDP, ICMP, ICMPV6 = 6, 17, 1, 58
+#: Protocols that Zeek names otherwise.
+SERVICES = {"tls": "ssl", "dtls": "ssl", "mdns": "dns", "llmnr": "dns", "nbns": "dns", "postgresql": "postgresql",
+            "kerberos": "krb", "rdp": "rdp", "netbios-ssn": "smb", "smb": "smb"}
+TUNNEL_TYPES = {"ipip": "IP", "6in4": "IP", "4in6": "IP", "gre": "GRE", "erspan": "GRE", "vxlan": "VXLAN",
+                "geneve": "GENEVE", "gtp-u": "GTPv1", "teredo": "TEREDO", "ayiya": "AYIYA"}
+
+
+@dataclass
+class State:
+    """What waits for more rows: nothing of a person that has not passed the gate."""
+
+    waiting: dict[Any, Row] = field(default_factory=dict)
+    order: list[tuple[str, Row]] = field(default_factory=list)
+
+    def rest(self) -> Iterator[tuple[str, Row]]:
+        """Give the rows still waiting at the end."""
+        yield from self.order
+
+
+def seconds(value: Any) -> float | None:  # noqa: ANN401
+    """Convert ns to seconds, to the microsecond as Zeek prints them."""
+    return None if value is None else round(int(value) / SECOND_NS, 6)
+
+
+def columns_of(batch: pa.RecordBatch) -> tuple[int, dict[str, list[Any]]]:
+    """Give a batch as lists by name; times and durations as ns."""
+    found = {}
+    for name, column in zip(batch.schema.names, batch.columns, strict=True):
+        kind = column.type
+        if pa.types.is_timestamp(kind) or pa.types.is_duration(kind):
+            column = column.cast(pa.int64())  # noqa: PLW2901
+        found[name] = column.to_pylist()
+    return batch.num_rows, found
+
+
+def ids(c: dict[str, list[Any]], row: int) -> Row:
+    """Give the connection's identity."""
+    return {
+        "uid": c["uid"][row],
+        "id.orig_h": c["orig_ip"][row],
+        "id.orig_p": c["orig_port"][row],
+        "id.resp_h": c["resp_ip"][row],
+        "id.resp_p": c["resp_port"][row],
+    }
+
+
+def conn(batch: pa.RecordBatch, state: State) -> Iterator[tuple[str, Row]]:
+    """Write conn.log, and tunnel.log for flows that are tunnels."""
+    count, c = columns_of(batch)
+    for row in range(count):
+        number = c["ip_protocol"][row]
+        carries = c["carries"][row]
+        if carries in TUNNEL_TYPES:
+            for action, stamp in (("Tunnel::DISCOVER", c["start"][row]), ("Tunnel::CLOSE", c["end"][row])):
+                yield "tunnel", {
+                    "ts": seconds(stamp), **ids(c, row),
+                    "tunnel_type": f"Tunnel::{TUNNEL_TYPES[carries]}", "action": action,
+                }
+            if number not in (TCP, UDP):
+                continue
+        yield "conn", conn_row(c, row, number)
+
+
+def conn_row(c: dict[str, list[Any]], row: int, number: int) -> Row:
+    """Give one row of conn.log."""
+    duration = c["end"][row] - c["start"][row]
+    proto = {TCP: "tcp", UDP: "udp", ICMP: "icmp", ICMPV6: "icmp"}.get(number, "unknown_transport")
+    lasted = duration > 0
+    service = c["protocol"][row]
+    orig, resp = c["orig_stream"][row], c["resp_stream"][row]
+    return {
+        "ts": seconds(c["start"][row]),
+        **ids(c, row),
+        "proto": proto,
+        "service": SERVICES.get(service, service) if service and c["confirmed"][row] else None,
+        "duration": seconds(duration) if lasted else None,
+        "orig_bytes": orig if lasted else None,
+        "resp_bytes": resp if lasted else None,
+        "conn_state": c["state"][row],
+        "missed_bytes": c["orig_missed"][row] + c["resp_missed"][row],
+        "history": c["history"][row],
+        "orig_pkts": c["orig_packets"][row],
+        "orig_ip_bytes": c["orig_octets"][row],
+        "resp_pkts": c["resp_packets"][row],
+        "resp_ip_bytes": c["resp_octets"][row],
+        "vlan": c["vlan"][row],
+        "inner_vlan": c["inner_vlan"][row],
+        "community_id": c["community_id"][row],
+        "ip_proto": number,
+    }
+
+
+def ntp(batch: pa.RecordBatch, state: State) -> Iterator[tuple[str, Row]]:
+    """Write ntp.log."""
+    count, c = columns_of(batch)
+    for row in range(count):
+        if c["status"][row] != "ok":
+            continue
+        stratum, ref_id = c["stratum"][row], c["reference_id"][row]
+        yield "ntp", {
+            "ts": seconds(c["ts"][row]),
+            **ids(c, row),
+            "version": c["version"][row],
+            "mode": c["mode"][row],
+            "stratum": stratum,
+            "poll": 2.0 ** c["poll"][row],
+            "precision": 2.0 ** c["precision"][row],
+            "root_delay": c["root_delay"][row] / SECOND_NS,
+            "root_disp": c["root_dispersion"][row] / SECOND_NS,
+            "ref_id": reference_id(stratum, ref_id),
+            "ref_time": seconds(c["reference"][row]) or 0.0,
+            "org_time": seconds(c["origin"][row]) or 0.0,
+            "rec_time": seconds(c["received"][row]) or 0.0,
+            "xmt_time": seconds(c["transmitted"][row]) or 0.0,
+            "num_exts": c["extensions"][row],
+        }
+
+
+def reference_id(stratum: int, number: int) -> str:
+    """Spell a reference id: four letters up to stratum 1, an address beyond (RFC 5905 §7.3)."""
+    raw = number.to_bytes(4, "big")
+    if stratum <= 1:
+        return raw.decode("latin-1")
+    return ".".join(map(str, raw))
+
+
+CONVERTERS: dict[str, Callable[[pa.RecordBatch, State], Iterator[tuple[str, Row]]]] = {
+    "flows": conn,
+    "ntp": ntp,
+}
