@@ -35,6 +35,7 @@ SIZE = 12
     TOKEN_RING,
     JUNIPER,
     FRAME_RELAY,
-) = range(29)
+    FDDI,
+) = range(30)
 
 MAX_DEPTH = 16  # layers of one frame, tunnels included

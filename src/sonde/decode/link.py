@@ -10,6 +10,8 @@ from sonde.table.packets import ARP, NOT_IP, TRUNCATED, UNKNOWN_LINK
 from sonde.wire import Int, Ints, Wire, kernel, le16, le32, u8, u16, u32
 
 ETHERTYPE_IPV4, ETHERTYPE_IPV6, ETHERTYPE_ARP = 0x0800, 0x86DD, 0x0806
+VN_TAG = 0x8926  # IEEE 802.1BR
+BACKBONE_TAG = 0x88E7  # IEEE 802.1ah, MAC in MAC
 NO_VLAN = -1
 
 
@@ -60,6 +62,8 @@ def first_layer_rare(link: Int) -> Int:
         return c.PPPOE
     if link == 6:
         return c.TOKEN_RING
+    if link == 10:
+        return c.FDDI
     return c.DONE
 
 
@@ -89,6 +93,9 @@ def by_ethertype(at: Ints, kind: Int) -> None:
         at[c.LAYER] = c.CISCO_META
     elif kind == 0x6558:
         at[c.LAYER] = c.ETHERNET
+    elif kind == BACKBONE_TAG and at[c.END] - at[c.AT] > 4:
+        at[c.AT] += 4
+        at[c.LAYER] = c.ETHERNET
     elif kind == 0x880B:
         at[c.LAYER] = c.PPP
     else:
@@ -99,11 +106,15 @@ def by_ethertype(at: Ints, kind: Int) -> None:
 def decode_vlans(wire: Wire, at: Ints, kind: Int) -> Int:
     """Take off VLAN tags; give the EtherType behind them, or -1 where the frame ends."""
     for _ in range(8):
-        if kind not in (0x8100, 0x88A8, 0x9100, 0x9200):
+        if kind not in (0x8100, 0x88A8, 0x9100, 0x9200, VN_TAG):
             break
-        if at[c.END] - at[c.AT] < 4:
+        if at[c.END] - at[c.AT] < 6:
             stop(at, TRUNCATED)
             return -1
+        if kind == VN_TAG:
+            kind = u16(wire, at[c.AT] + 4)
+            at[c.AT] += 6
+            continue
         vlan = u16(wire, at[c.AT]) & 0xFFF
         if at[c.VLAN] == NO_VLAN:
             at[c.VLAN] = vlan
@@ -329,6 +340,8 @@ def decode_prefixed(wire: Wire, at: Ints) -> None:
         size, following = (u8(wire, place) + 3) & 0xFC, c.IP
     elif layer == c.TOKEN_RING:
         size, following = 14, c.LLC
+    elif layer == c.FDDI:
+        size, following = 13, c.LLC
     if size < 4 or size > left or following == c.DONE:
         stop(at, TRUNCATED if following != c.DONE else UNKNOWN_LINK)
         return

@@ -4,92 +4,66 @@ One record for each request and its response. Bodies are passed over; only their
 octets are looked at, for their kind. Not read: what multipart bodies hold, what content
 codings hide, trailers, HTTP/2 and whatever follows CONNECT or an upgrade.
 
-Theory of operation: each side is a machine of six states (`phase`). Lines are taken one
+Theory of operation: each side is a machine of eight states (`phase`). Lines are taken one
 at a time; a line of a head is whole once the octet after it shows that no fold follows.
 A request opens a row and queues it; a response takes the oldest. A row is closed when
 both its messages have ended. Of a body all but the last octet is skipped, so that its
 end is noticed when it comes and not with the next message.
 """
 
-from typing import Annotated
 
 import numpy as np
 
-from sonde.dissect.api import Dissector, Out, places, state
-from sonde.dissect.body.kinds import LOOKED_AT, MediaType, media_type
+from sonde.dissect.api import Dissector, Out, state
+from sonde.dissect.body.exchange import AT, HttpRecord, hides_kind, read_header
+from sonde.dissect.body.kinds import LOOKED_AT, media_type
 from sonde.dissect.body.lines import (
-    AUTHORIZATION,
     COLON,
-    COMMON_METHODS,
-    CONTENT_DISPOSITION,
-    CONTENT_ENCODING,
+    COMMON_METHOD,
+    CONNECT_METHOD,
     CONTENT_LENGTH,
-    CONTENT_TYPE,
-    COOKIE,
     CR,
+    HEAD_METHOD,
     HOST,
     HTTP_SLASH,
     LF,
-    METHODS,
-    ORIGIN,
     PROXIED,
     QUESTION,
-    REFERER,
-    SEMICOLON,
-    SERVER,
-    SET_COOKIE,
+    RARE_METHOD,
     SLASH,
     SP,
     TAB,
     TRANSFER_ENCODING,
-    UPGRADE,
-    USER_AGENT,
     add_pair,
+    chunk_size,
     drop_blanks,
     find_folded,
-    header_of,
-    is_among,
     is_blank,
     method_end,
     read_decimal,
-    save_filename,
     save_text,
     save_url,
-    save_user,
     skip_blanks,
     version_of,
+    word_of,
 )
 from sonde.schema import (
-    ENDPOINT,
+    ABSENT,
     FROM_RESP,
     OWN_PORT,
-    PERSON,
-    PROTOCOL,
-    U16,
-    U32,
-    U64,
-    Bool,
-    Field,
     Protocol,
-    Record,
-    Text,
-    TextList,
     Verdict,
-    code,
 )
 from sonde.table.out import GAP, OWN_ANOMALY, TRUNCATED, UNANSWERED, UNASKED, close_row, open_row
 from sonde.wire import Int, Row, Wire, find, kernel, octets, starts_folded
 
-START, HEAD, CHUNK_SIZE, CHUNK_END, TRAILER, BODY, WAIT = range(7)
+START, HEAD, CHUNK_SIZE, CHUNK_END, TRAILER, BODY, WAIT, DISCARD = range(8)
 UNKNOWN, ASKS, ANSWERS = range(3)  # conn["role"][side]
 PLAIN_REQUEST, HEAD_REQUEST, CONNECT_REQUEST, OLD_REQUEST = range(4)
 MAX_PENDING = 32  # requests without response, in one flow
 ENDLESS = 1 << 60  # a body that ends with the stream
 LARGEST = 1 << 50  # a declared length beyond this is no length
-CHUNKED, BASIC, FILENAME, MULTIPART, IDENTITY = (
-    octets(word) for word in ("chunked", "basic", "filename=", "multipart/", "identity")
-)
-HEAD_WORD, CONNECT_WORD = octets("head "), octets("connect ")
+CHUNKED = octets("chunked")
 INTERIM_LAST, SWITCHING, NO_CONTENT, NOT_MODIFIED = 199, 101, 204, 304  # RFC 9110 §15
 
 ANOMALIES = (
@@ -131,6 +105,7 @@ STATE = state(
     ("chunked", "u1", (2,)),
     ("opaque", "u1", (2,)),  # the body's first octets tell nothing
     ("answers", "u1"),  # kind of the request that is being answered
+    ("asked", "u1"),  # kind of the request being read
     ("answered", "u1"),  # the response ended before its request
     ("first", "u1", (2, LOOKED_AT)),
 )
@@ -153,9 +128,9 @@ def identify(wire: Wire, at: Int, end: Int, hint: Int) -> Verdict:
         version = version_of(wire, line_end - 8, line_end) if line_end - 8 > stop else 0
         if 10 <= version <= 11:
             return Verdict.YES
-        old = version == 0 and target == SLASH and is_among(wire, at, stop, COMMON_METHODS)
+        old = version == 0 and target == SLASH and COMMON_METHOD <= word_of(wire, at, stop) < RARE_METHOD
         return Verdict.MAYBE if old and hint & OWN_PORT and not hint & FROM_RESP else Verdict.NO
-    if not is_among(wire, at, stop, COMMON_METHODS):
+    if not COMMON_METHOD <= word_of(wire, at, stop) < RARE_METHOD:
         return Verdict.NO
     if target == SLASH or starts_folded(wire, stop + 1, end, HTTP_SLASH[:4]):
         return Verdict.YES if end - at > 64 or hint & OWN_PORT else Verdict.MAYBE
@@ -171,27 +146,100 @@ def advance(wire: Wire, at: Int, end: Int, conn: Row, turn: Row, out: Out) -> In
         find_again(conn, side, out)
     while at < end and conn["done"][side] == 0 and conn["skip"][side] == 0:
         phase = np.int64(conn["phase"][side])
-        if phase == WAIT:
-            break
-        if phase == BODY:
+        before = at
+        if phase == HEAD:
+            at = read_head(wire, at, end, conn, side, out)
+        elif phase == BODY:
             at += take_body(wire, at, end, conn, side, out)
-            continue
-        if phase == START and conn["scanned"][side] == 0 and not may_start(wire, at, end, conn, side):
-            if not begin_old_answer(conn, side, out):
-                at = pass_over(wire, at, end, conn, side)
-            continue
-        stop = line_end(wire, at, end, conn, side)
-        if stop < 0:
+        elif phase == DISCARD:
+            at = discard(wire, at, end, conn, side)
+        elif phase != WAIT:
+            at = read_line(wire, at, end, conn, turn, out)
+        if at == before and phase == conn["phase"][side]:
             break
-        last = stop
-        if last > at and wire[last - 1] == CR:
-            last -= 1
-        else:
-            conn["odd"][side] |= BARE_LF
-        conn["scanned"][side] = 0
-        take_line(wire, at, last, conn, turn, out)
-        at = stop + 1
     return at - start
+
+
+@kernel
+def read_line(wire: Wire, at: Int, end: Int, conn: Row, turn: Row, out: Out) -> Int:
+    """Take a line that is not in a head, if it is whole; give the new place."""
+    side = np.int64(turn["side"])
+    phase = np.int64(conn["phase"][side])
+    if phase == START and not may_start(wire, at, end, conn, side):
+        if not begin_old_answer(conn, side, out):
+            reject(conn, side)
+        return at
+    stop = find(wire, at + np.int64(conn["scanned"][side]), end, LF)
+    conn["scanned"][side] = end - at if stop < 0 else 0
+    if stop < 0:
+        return at
+    last = drop_cr(wire, at, stop, conn, side)
+    if phase == START:
+        if skip_blanks(wire, at, last) < last:
+            start_message(wire, at, last, conn, turn, out)
+    elif phase == TRAILER:
+        if at == last:
+            end_message(conn, side, out)
+    elif phase == CHUNK_END and at == last:
+        conn["phase"][side] = CHUNK_SIZE
+    else:
+        if phase == CHUNK_END:
+            conn["odd"][side] |= BAD_CHUNK
+        begin_chunk(wire, at, last, conn, side)
+    return stop + 1
+
+
+@kernel
+def read_head(wire: Wire, at: Int, end: Int, conn: Row, side: Int, out: Out) -> Int:
+    """Take the lines of a head that are whole; give the new place.
+
+    A header line is whole when the octet behind it shows that nothing is folded into it.
+    """
+    place = at + np.int64(conn["scanned"][side])
+    colon = -1
+    while at < end:
+        stop = find(wire, place, end, LF)
+        if stop < 0:
+            conn["scanned"][side] = end - at
+            return at
+        last = drop_cr(wire, at, stop, conn, side)
+        if last == at:
+            conn["scanned"][side] = 0
+            end_head(conn, side, out)
+            return stop + 1
+        if stop + 1 == end:
+            break
+        place = stop + 1
+        if wire[place] == SP or wire[place] == TAB:
+            conn["odd"][side] |= FOLDED
+            continue
+        colon = find(wire, at, last, COLON)
+        if colon < 0:
+            conn["odd"][side] |= NO_COLON
+        elif is_blank(wire[at]) or is_blank(wire[colon - 1]) or 0 < word_of(wire, at, colon) < COMMON_METHOD:
+            take_header(wire, at, colon, last, conn, side, out)
+        at = place
+    conn["scanned"][side] = 0
+    return at
+
+
+@kernel
+def drop_cr(wire: Wire, at: Int, stop: Int, conn: Row, side: Int) -> Int:
+    """Give where the line that ends with the LF at `stop` ends without its CR."""
+    if stop > at and wire[stop - 1] == CR:
+        return stop - 1
+    conn["odd"][side] |= BARE_LF
+    return stop
+
+
+@kernel
+def discard(wire: Wire, at: Int, end: Int, conn: Row, side: Int) -> Int:
+    """Pass over the rest of a line that was no message."""
+    stop = find(wire, at, end, LF)
+    if stop < 0:
+        return end
+    conn["phase"][side] = START
+    return stop + 1
 
 
 @kernel
@@ -233,61 +281,15 @@ def begin_old_answer(conn: Row, side: Int, out: Out) -> bool:
 
 
 @kernel
-def pass_over(wire: Wire, at: Int, end: Int, conn: Row, side: Int) -> Int:
-    """Leave out what is no message, up to the next line."""
+def reject(conn: Row, side: Int) -> None:
+    """Note what is no message; what was never HTTP is not looked at further."""
     if conn["confirmed"] == 0 and conn["odd"][side] & GAP == 0:
         conn["violated"] = 1
         conn["done"][0] = 1
         conn["done"][1] = 1
-        return end
     conn["odd"][side] |= NOT_A_MESSAGE
-    stop = find(wire, at, end, LF)
-    return end if stop < 0 else stop + 1
-
-
-@kernel
-def line_end(wire: Wire, at: Int, end: Int, conn: Row, side: Int) -> Int:
-    """Give where the LF of a line stands, behind all that is folded into it; -1: more is needed."""
-    place = at + np.int64(conn["scanned"][side])
-    while True:
-        stop = find(wire, place, end, LF)
-        if stop < 0:
-            conn["scanned"][side] = end - at
-            return -1
-        empty = stop == at or (stop == at + 1 and wire[at] == CR)
-        if conn["phase"][side] != HEAD or empty:
-            return stop
-        if stop + 1 == end:
-            conn["scanned"][side] = stop - at
-            return -1
-        if wire[stop + 1] != SP and wire[stop + 1] != TAB:
-            return stop
-        conn["odd"][side] |= FOLDED
-        place = stop + 1
-
-
-@kernel
-def take_line(wire: Wire, at: Int, end: Int, conn: Row, turn: Row, out: Out) -> None:
-    """Let one line, without its end, move the machine of its side."""
-    side = np.int64(turn["side"])
-    phase = np.int64(conn["phase"][side])
-    if phase == START:
-        if skip_blanks(wire, at, end) < end:
-            start_message(wire, at, end, conn, turn, out)
-    elif phase == HEAD:
-        if at < end:
-            take_header(wire, at, end, conn, side, out)
-        else:
-            end_head(conn, side, out)
-    elif phase == TRAILER:
-        if at == end:
-            end_message(conn, side, out)
-    elif phase == CHUNK_END and at == end:
-        conn["phase"][side] = CHUNK_SIZE
-    else:
-        if phase == CHUNK_END:
-            conn["odd"][side] |= BAD_CHUNK
-        begin_chunk(wire, at, end, conn, side)
+    conn["scanned"][side] = 0
+    conn["phase"][side] = DISCARD
 
 
 @kernel
@@ -304,7 +306,8 @@ def start_message(wire: Wire, at: Int, end: Int, conn: Row, turn: Row, out: Out)
         role = ASKS
         good = read_request(wire, at, end, conn, turn, out)
     if not good:
-        pass_over(wire, end, end, conn, side)
+        reject(conn, side)
+        conn["phase"][side] = START  # the line is whole
         return
     conn["role"][side] = role
     conn["role"][1 - side] = 3 - role
@@ -360,7 +363,8 @@ def read_request(wire: Wire, at: Int, end: Int, conn: Row, turn: Row, out: Out) 
         return False
     first, last = skip_blanks(wire, stop, end), drop_blanks(wire, stop, end)
     version = version_of(wire, last - 8, last) if last - 8 > stop and is_blank(wire[last - 9]) else 0
-    known = is_among(wire, at, stop, METHODS)
+    method = word_of(wire, at, stop)
+    known = method >= COMMON_METHOD
     kind = PLAIN_REQUEST
     if version >= 20:
         return False  # the preface of HTTP/2
@@ -368,12 +372,13 @@ def read_request(wire: Wire, at: Int, end: Int, conn: Row, turn: Row, out: Out) 
         if not known or first >= last or not (wire[first] == SLASH or conn["confirmed"] == 1):
             return False
         kind = OLD_REQUEST
-    elif is_among(wire, at, stop, HEAD_WORD):
+    elif method == HEAD_METHOD:
         kind = HEAD_REQUEST
-    elif is_among(wire, at, stop, CONNECT_WORD):
+    elif method == CONNECT_METHOD:
         kind = CONNECT_REQUEST
     row = new_row(conn, turn, out, kind)
     conn["row"][np.int64(turn["side"])] = row
+    conn["asked"] = kind
     record = out.rows[row]
     record["method"] = save_text(wire, at, stop, record, AT.method, out)
     record["request_version"] = version if version else 9
@@ -420,30 +425,32 @@ def read_status(wire: Wire, at: Int, end: Int, conn: Row, turn: Row, out: Out) -
 
 
 @kernel
-def take_header(wire: Wire, at: Int, end: Int, conn: Row, side: Int, out: Out) -> None:
+def take_header(wire: Wire, at: Int, colon: Int, end: Int, conn: Row, side: Int, out: Out) -> None:
     """Read one header line and let its name decide (RFC 9110 §5)."""
     record = out.rows[conn["row"][side]]
-    colon = find(wire, at, end, COLON)
-    if colon < 0:
-        conn["odd"][side] |= NO_COLON
-        return
     at = skip_blanks(wire, at, colon)
     name_end = drop_blanks(wire, at, colon)
-    header = header_of(wire, at, name_end)
     if name_end < colon:
         conn["odd"][side] |= SPACE_BEFORE_COLON
-    if header == 0:
+    header = word_of(wire, at, name_end)
+    if not 0 < header < COMMON_METHOD:
         return
     value, end = skip_blanks(wire, colon + 1, end), drop_blanks(wire, colon + 1, end)
     value = min(value, end)
     if header == CONTENT_LENGTH or header == TRANSFER_ENCODING:
         take_framing(wire, value, end, conn, side, header)
-    elif conn["role"][side] == ANSWERS:
-        take_response_header(wire, value, end, conn, record, header, out)
-    elif header == PROXIED:
-        record["proxied"] = add_pair(wire, at, name_end, value, end, record["proxied"], AT.proxied, out)
-    else:
-        take_request_header(wire, value, end, conn, record, header, out)
+        return
+    asks = 1 if conn["role"][side] == ASKS else 0
+    if header == PROXIED:
+        if asks:
+            record["proxied"] = add_pair(wire, at, name_end, value, end, record["proxied"], AT.proxied, out)
+        return
+    read_header(wire, value, end, record, header, asks, out)
+    if hides_kind(wire, value, end, header):
+        conn["opaque"][side] = 1
+    if header == HOST and asks and conn["names_only"] == 1:
+        conn["done"][0] = 1
+        conn["done"][1] = 1
 
 
 @kernel
@@ -461,3 +468,166 @@ def take_framing(wire: Wire, at: Int, end: Int, conn: Row, side: Int, header: In
             conn["length"][side] = length
     if conn["chunked"][side] == 1 and conn["length"][side] >= 0:
         conn["odd"][side] |= TWO_FRAMINGS
+
+
+@kernel
+def end_head(conn: Row, side: Int, out: Out) -> None:
+    """Tell from the head how the body ends (RFC 9112 §6.3), and whether HTTP ends with it."""
+    row = np.int64(conn["row"][side])
+    record = out.rows[row]
+    asks = conn["role"][side] == ASKS
+    status = np.int64(conn["status"])
+    if asks and conn["names_only"] == 1:
+        conn["done"][0] = 1
+        conn["done"][1] = 1
+        return
+    if asks:
+        record["request_body_len"] = 0
+        record["request_chunked"] = conn["chunked"][side]
+    elif status <= INTERIM_LAST and status != SWITCHING:
+        conn["row"][side] = 0
+        conn["phase"][side] = START
+        return
+    else:
+        record["response_body_len"] = 0
+        record["response_chunked"] = conn["chunked"][side]
+        accepted = conn["answers"] == CONNECT_REQUEST and 200 <= status < 300
+        if accepted or status == SWITCHING:
+            record["tunnel"] = 1
+            conn["done"][0] = 1
+            conn["done"][1] = 1
+            end_message(conn, side, out)
+            return
+        if conn["answers"] == CONNECT_REQUEST and conn["phase"][1 - side] == WAIT:
+            conn["phase"][1 - side] = START
+    bodiless = not asks and (conn["answers"] == HEAD_REQUEST or status == NO_CONTENT or status == NOT_MODIFIED)
+    if not bodiless and conn["chunked"][side] == 1:
+        conn["phase"][side] = CHUNK_SIZE
+    elif not bodiless and conn["length"][side] > 0:
+        begin_body(conn, side, conn["length"][side])
+    elif not bodiless and not asks and conn["length"][side] < 0:
+        begin_body(conn, side, ENDLESS)
+    else:
+        end_message(conn, side, out)
+
+
+@kernel
+def begin_body(conn: Row, side: Int, length: Int) -> None:
+    """Expect so many octets of a body or chunk."""
+    conn["phase"][side] = BODY
+    conn["left"][side] = length
+
+
+@kernel
+def begin_chunk(wire: Wire, at: Int, end: Int, conn: Row, side: Int) -> None:
+    """Expect a chunk, the trailer, or, where no size can be read, a body up to the stream's end."""
+    size, clean = chunk_size(wire, skip_blanks(wire, at, end), end)
+    if not clean:
+        conn["odd"][side] |= BAD_CHUNK
+    if size == 0:
+        conn["phase"][side] = TRAILER
+    else:
+        begin_body(conn, side, size if size > 0 else ENDLESS)
+
+
+@kernel
+def take_body(wire: Wire, at: Int, end: Int, conn: Row, side: Int, out: Out) -> Int:
+    """Look at a body's first octets, pass over the rest but one, and notice the end."""
+    left = np.int64(conn["left"][side])
+    looked = np.int64(conn["looked"][side])
+    taken = min(LOOKED_AT - looked, left, end - at)
+    first = conn["first"][side]
+    for offset in range(taken):
+        first[looked + offset] = wire[at + offset]
+    conn["looked"][side] = looked + taken
+    if taken == 0:
+        taken = 1
+    left -= taken
+    if left > 1 and looked + taken >= LOOKED_AT:
+        conn["skip"][side] = left - 1
+        taken += left - 1
+        left = 1
+    conn["left"][side] = left
+    conn["body"][side] += taken
+    if left == 0:
+        if conn["chunked"][side] == 1:
+            conn["phase"][side] = CHUNK_END
+        else:
+            end_message(conn, side, out)
+    return taken - np.int64(conn["skip"][side])
+
+
+@kernel
+def end_message(conn: Row, side: Int, out: Out) -> None:
+    """Settle what is known of a message at its end; with the second one the row is closed."""
+    row = np.int64(conn["row"][side])
+    asks = conn["role"][side] == ASKS
+    settle_message(conn, side, out.rows[row])
+    conn["row"][side] = 0
+    conn["phase"][side] = START
+    if asks:
+        if conn["asked"] == CONNECT_REQUEST:
+            conn["phase"][side] = WAIT
+        if conn["answered"] == 1:
+            conn["answered"] = 0
+            close_row(out, row)
+    elif row > 0 and conn["row"][1 - side] == row:
+        conn["answered"] = 1
+    else:
+        close_row(out, row)
+
+
+@kernel
+def settle_message(conn: Row, side: Int, record: Row) -> None:
+    """Write down a body's length and kind, and the oddities of its message."""
+    record["anomaly"] |= np.uint64(conn["odd"][side])
+    conn["odd"][side] = 0
+    if conn["phase"][side] == START or conn["phase"][side] == HEAD:
+        return
+    length = np.int64(conn["body"][side]) - np.int64(conn["skip"][side])
+    kind = ABSENT
+    if conn["opaque"][side] == 0 and length > 0:
+        kind = media_type(conn["first"][side], 0, np.int64(conn["looked"][side]))
+    if conn["role"][side] == ASKS:
+        record["request_body_len"] = length
+        record["orig_mime"] = kind
+    else:
+        record["response_body_len"] = length
+        record["resp_mime"] = kind
+
+
+@kernel
+def finish(conn: Row, out: Out) -> None:
+    """Close what is open: messages cut short, requests without response."""
+    for side in range(2):
+        row = np.int64(conn["row"][side])
+        if row == 0:
+            continue
+        record = out.rows[row]
+        phase = conn["phase"][side]
+        settle_message(conn, side, record)
+        if phase == HEAD and conn["names_only"] == 0:
+            record["status"] = TRUNCATED
+        elif phase > HEAD and np.int64(conn["left"][side]) + np.int64(conn["skip"][side]) < ENDLESS >> 1:
+            record["anomaly"] |= np.uint64(BODY_INCOMPLETE)
+        conn["row"][side] = 0
+        if conn["role"][side] == ANSWERS or conn["answered"] == 1:
+            close_row(out, row)
+    while conn["pending"] > 0:
+        row = take_pending(conn)
+        if conn["names_only"] == 0:
+            out.rows[row]["anomaly"] |= np.uint64(UNANSWERED)
+        close_row(out, row)
+
+
+HTTP = Protocol(
+    "http",
+    "Hypertext Transfer Protocol",
+    "RFC 9112",
+    tcp_ports=(80, 81, 591, 631, 1080, 3128, 5985, 8000, 8008, 8080, 8081, 8088, 8888),
+    identify=identify,
+    transports=("tcp",),
+    aliases={"ndpi": ("HTTP", "HTTP_Connect", "HTTP_Proxy"), "zeek": ("http",), "wireshark": ("http",)},
+)
+
+DISSECTOR = Dissector(HTTP, (HttpRecord,), STATE, advance=advance, finish=finish, anomalies=ANOMALIES)

@@ -50,12 +50,13 @@ def update_tcp(flow: Row, packet: Row, side: Int) -> None:
         repeat_letter(flow, side, COUNT_W, LETTER_W)
     if flags & FIN and flow["fins"][side] < 255:
         flow["fins"][side] += 1
+    if length > 0:
+        add_letter(flow, side, LETTER_D)
     place = flow["sent"][side] + seq_diff(seq, wrap32(np.int64(flow["isn"][side]) + flow["sent"][side]))
     was_edge = flow["sent"][side]
     advance_sent(flow, side, place + seg_len, length, flags)
     step_state(flow, side, flags)
     if length > 0:
-        add_letter(flow, side, LETTER_D)
         if flow["state"][side] == RESET and flow["closed"] != NO_TIME:
             flow["oddities"] |= DATA_AFTER_CLOSE
     elif flags & ACK and flags & (SYN | FIN | RST) == 0:
@@ -99,7 +100,7 @@ def set_isn(flow: Row, side: Int, isn: Int) -> None:
 @kernel
 def init_peer(flow: Row, other: Int, flags: Int, ack: Int) -> None:
     """Learn a silent side's sequence space from what is acknowledged to it."""
-    if flow["state"][other] == INACTIVE and flow["known"][other] == 0 and flags & SYN == 0:
+    if flow["state"][other] == INACTIVE and flags & SYN == 0:
         set_isn(flow, other, wrap32(ack - 1))
         flow["sent"][other] = 0
 
@@ -163,7 +164,7 @@ def step_state(flow: Row, side: Int, flags: Int) -> None:
     if flags & FIN:
         following = CLOSED
     if flags & RST:
-        following = RESET
+        following = CLOSED if state == CLOSED else RESET  # after its own FIN, a reset says nothing new
     elif state == RESET:
         following = RESET
     if following != state:

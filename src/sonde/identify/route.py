@@ -75,6 +75,7 @@ def settle_flow(flow: Row, stream: Row, streams: Streams, protocol: Int, evidenc
     if dissected:
         stream["state"] = DISSECTING
     else:
+        stream["confirmed"] = 1  # no dissector will say more
         give_up(flow, stream, streams)
 
 

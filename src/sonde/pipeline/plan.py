@@ -68,9 +68,9 @@ class Plan:
         """Give the ports where servers are expected: bit 0 TCP, bit 1 UDP."""
         ports = np.zeros(65536, np.uint8)
         for protocol in self.protocols:
-            for port in protocol.tcp_ports:
+            for port in set(protocol.tcp_ports) - set(protocol.client_ports):
                 ports[port] |= 1
-            for port in protocol.udp_ports:
+            for port in set(protocol.udp_ports) - set(protocol.client_ports):
                 ports[port] |= 2
         return ports
 

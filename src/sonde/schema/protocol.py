@@ -59,6 +59,8 @@ class Protocol:
     reference: str
     tcp_ports: tuple[int, ...] = ()
     udp_ports: tuple[int, ...] = ()
+    #: Those of the ports at which its clients sit, not its servers.
+    client_ports: tuple[int, ...] = ()
     signatures: tuple[Signature, ...] = ()
     #: kernel (octets, at, end, hint) -> Verdict, for what needs structure.
     identify: Any = None

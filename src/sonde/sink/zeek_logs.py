@@ -79,9 +79,12 @@ def conn_row(c: dict[str, list[Any]], row: int, number: int) -> Row:
     lasted = duration > 0
     service = c["protocol"][row]
     orig, resp = c["orig_stream"][row], c["resp_stream"][row]
+    named = ids(c, row)
+    if proto == "unknown_transport":
+        named["id.orig_p"] = named["id.resp_p"] = orig = resp = 0
     return {
         "ts": seconds(c["start"][row]),
-        **ids(c, row),
+        **named,
         "proto": proto,
         "service": SERVICES.get(service, service) if service and c["confirmed"][row] else None,
         "duration": seconds(duration) if lasted else None,

@@ -7,6 +7,7 @@ from sonde.wire.jit import (
     announce_with,
     cache_folder,
     kernel,
+    prepare,
 )
 from sonde.wire.read import (
     NO_TIME,
@@ -54,6 +55,7 @@ __all__ = [
     "le32",
     "lower",
     "octets",
+    "prepare",
     "seq_diff",
     "starts",
     "starts_folded",

@@ -14,6 +14,7 @@ from sonde.dissect.body.lines import (
     COOKIE,
     HOST,
     ORIGIN,
+    PROXIED,
     REFERER,
     SEMICOLON,
     SERVER,
@@ -23,11 +24,10 @@ from sonde.dissect.body.lines import (
     drop_blanks,
     find_folded,
     is_blank,
-    save_filename,
-    save_text,
     save_url,
     save_user,
     skip_blanks,
+    unquote,
 )
 from sonde.schema import ENDPOINT, PERSON, PROTOCOL, U16, U32, U64, Bool, Field, Record, Text, TextList, code
 from sonde.wire import Int, Row, Wire, find, kernel, octets, starts_folded
@@ -82,41 +82,79 @@ class HttpRecord(Record):
 AT = places(HttpRecord)
 
 
+#: The field that takes a header's value, for responses and requests; -1 none.
+FIELDS = np.full((2, PROXIED + 1), -1, np.int64)
+for _header, _of_response, _of_request in (
+    (HOST, -1, AT.host),
+    (USER_AGENT, -1, AT.user_agent),
+    (REFERER, -1, AT.referrer),
+    (ORIGIN, -1, AT.origin),
+    (SERVER, AT.server, -1),
+    (UPGRADE, AT.upgrade, AT.upgrade),
+    (CONTENT_TYPE, AT.response_content_type, AT.request_content_type),
+    (CONTENT_ENCODING, AT.response_encoding, AT.request_encoding),
+    (CONTENT_DISPOSITION, AT.resp_filename, AT.orig_filename),
+):
+    FIELDS[0, _header], FIELDS[1, _header] = _of_response, _of_request
+
+
 @kernel
-def read_request_header(wire: Wire, at: Int, end: Int, record: Row, header: Int, out: Out) -> None:
-    """Keep what a request header says."""
-    if header == HOST:
-        record["host"] = save_text(wire, at, end, record, AT.host, out)
-    elif header == USER_AGENT:
-        record["user_agent"] = save_text(wire, at, end, record, AT.user_agent, out)
-    elif header == REFERER:
-        record["referrer"] = save_url(wire, at, end, record, AT.referrer, out)
-    elif header == ORIGIN:
-        record["origin"] = save_url(wire, at, end, record, AT.origin, out)
-    elif header == COOKIE:
+def read_header(wire: Wire, at: Int, end: Int, record: Row, header: Int, asks: Int, out: Out) -> None:
+    """Keep the value wire[at:end] of a header; of secrets only that they were there."""
+    if header == COOKIE:
         record["cookie_seen"] = 1
+    elif header == SET_COOKIE:
+        record["set_cookie_seen"] = 1
     elif header == AUTHORIZATION:
         record["authorization_seen"] = 1
         if starts_folded(wire, at, end, BASIC) and at + len(BASIC) < end and is_blank(wire[at + len(BASIC)]):
             save_user(wire, skip_blanks(wire, at + len(BASIC), end), end, record, AT.username, out)
+    field = FIELDS[asks, header]
+    if field < 0:
+        return
+    if header == CONTENT_TYPE:
+        stop = find(wire, at, end, SEMICOLON)
+        end = end if stop < 0 else drop_blanks(wire, at, stop)
+    elif header == CONTENT_DISPOSITION:
+        at = find_folded(wire, at, end, FILENAME)
+        if at < 0:
+            return
+        at, end = unquote(wire, at, end)
+    put_span(record, field, save_url(wire, at, end, record, field, out))
 
 
 @kernel
-def read_response_header(wire: Wire, at: Int, end: Int, record: Row, header: Int, out: Out) -> None:
-    """Keep what a response header says."""
-    if header == SERVER:
-        record["server"] = save_text(wire, at, end, record, AT.server, out)
-    elif header == SET_COOKIE:
-        record["set_cookie_seen"] = 1
+def put_span(record: Row, field: Int, span: Int) -> None:
+    """Set a text field by its index."""
+    if field == AT.host:
+        record["host"] = span
+    elif field == AT.user_agent:
+        record["user_agent"] = span
+    elif field == AT.referrer:
+        record["referrer"] = span
+    elif field == AT.origin:
+        record["origin"] = span
+    elif field == AT.server:
+        record["server"] = span
+    elif field == AT.upgrade:
+        record["upgrade"] = span
+    elif field == AT.response_content_type:
+        record["response_content_type"] = span
+    elif field == AT.request_content_type:
+        record["request_content_type"] = span
+    elif field == AT.response_encoding:
+        record["response_encoding"] = span
+    elif field == AT.request_encoding:
+        record["request_encoding"] = span
+    elif field == AT.resp_filename:
+        record["resp_filename"] = span
+    elif field == AT.orig_filename:
+        record["orig_filename"] = span
 
 
 @kernel
-def read_content_header(wire: Wire, at: Int, end: Int, record: Row, header: Int, asks: bool, out: Out) -> bool:
-    """Keep what either side says of its body; True where its first octets will tell nothing."""
-    if header == CONTENT_DISPOSITION:
-        named = find_folded(wire, at, end, FILENAME)
-        if named >= 0:
-            span = save_filename(wire, named, end, record, AT.orig_filename if asks else AT.resp_filename, out)
-            record["orig_filename" if asks else "resp_filename"] = span
-        return False
-    return False
+def hides_kind(wire: Wire, at: Int, end: Int, header: Int) -> bool:
+    """Say whether a header means that the body's first octets are not those of its kind."""
+    if header == CONTENT_ENCODING:
+        return bool(end > at and not starts_folded(wire, at, end, IDENTITY))
+    return bool(header == CONTENT_TYPE and starts_folded(wire, at, end, MULTIPART))

@@ -29,19 +29,7 @@ CR, LF, SP, TAB = 13, 10, 32, 9
 COLON, SLASH, QUESTION, HASH, AT_SIGN, QUOTE, SEMICOLON = 58, 47, 63, 35, 64, 34, 59
 HTTP_SLASH = octets("http/")
 
-# Methods that a request line is believed by, even cut short; each with its space.
-COMMON_METHODS = octets(
-    "get post head put delete options connect trace patch "
-    "propfind proppatch mkcol copy move lock unlock search report "
-)
-METHODS = octets(
-    "get post head put delete options connect trace patch propfind proppatch mkcol copy move lock unlock search "
-    "report subscribe unsubscribe notify poll bmove bcopy bdelete bpropfind bproppatch rpc_in_data rpc_out_data "
-    "bits_post ccm_post version-control checkout checkin uncheckout merge mkworkspace mkactivity baseline-control "
-    "acl orderpatch mkcalendar link unlink purge track debug update label "
-)
-
-# Header names that a record wants, in lower case.
+# Words that mean something, in lower case: header names and methods.
 (
     HOST, USER_AGENT, REFERER, ORIGIN, SERVER, UPGRADE, CONTENT_TYPE, CONTENT_ENCODING, CONTENT_DISPOSITION,
     CONTENT_LENGTH, TRANSFER_ENCODING, COOKIE, SET_COOKIE, AUTHORIZATION, PROXIED,
@@ -70,49 +58,51 @@ HEADERS = {
     b"xroxy-connection": PROXIED,
     b"proxy-connection": PROXIED,
 }
-SLOTS = 128
+# Methods that a request line is believed by: even cut short, or only where its version follows.
+COMMON_METHOD, HEAD_METHOD, CONNECT_METHOD, RARE_METHOD = range(32, 36)
+METHODS = dict.fromkeys(
+    b"get post put delete options trace patch propfind proppatch mkcol copy move lock unlock search report".split(),
+    COMMON_METHOD,
+) | dict.fromkeys(
+    b"subscribe unsubscribe notify poll bmove bcopy bdelete bpropfind bproppatch rpc_in_data rpc_out_data bits_post "
+    b"ccm_post version-control checkout checkin uncheckout merge mkworkspace mkactivity baseline-control acl "
+    b"orderpatch mkcalendar unlink purge track debug update label".split(),
+    RARE_METHOD,
+)
+WORDS = HEADERS | METHODS | {b"head": HEAD_METHOD, b"connect": CONNECT_METHOD}
+SLOTS = 1024
 
 
-def _slot(name: bytes, factor: int) -> int:
-    """Place a name by its length and its first and last letter."""
-    return (len(name) * factor + name[0] * 5 + name[-1]) % SLOTS
+def _slot(word: bytes, factor: int) -> int:
+    """Place a word by its length and four of its letters."""
+    return (len(word) + word[0] * factor + word[1] * 31 + word[len(word) // 2] * 11 + word[-1] * 7) % SLOTS
 
 
-#: A factor for which no two names meet, and what stands in each slot.
-FACTOR = next(n for n in range(1, 999) if len({_slot(name, n) for name in HEADERS}) == len(HEADERS))
-NAMES = octets(b"".join(HEADERS))
-SLOT_LENGTH, SLOT_AT, SLOT_HEADER = (np.zeros(SLOTS, np.int64) for _ in range(3))
-for _name, _header in HEADERS.items():
-    SLOT_LENGTH[_slot(_name, FACTOR)] = len(_name)
-    SLOT_AT[_slot(_name, FACTOR)] = sum(len(name) for name in list(HEADERS)[: list(HEADERS).index(_name)])
-    SLOT_HEADER[_slot(_name, FACTOR)] = _header
+#: A factor for which no two words meet, and what stands in each slot.
+FACTOR = next(n for n in range(1, 9999) if len({_slot(word, n) for word in WORDS}) == len(WORDS))
+SPELLED = octets(b"".join(WORDS))
+SLOT_LENGTH, SLOT_AT, SLOT_WORD = (np.zeros(SLOTS, np.int64) for _ in range(3))
+for _place, _word in enumerate(WORDS):
+    SLOT_LENGTH[_slot(_word, FACTOR)] = len(_word)
+    SLOT_AT[_slot(_word, FACTOR)] = sum(len(word) for word in list(WORDS)[:_place])
+    SLOT_WORD[_slot(_word, FACTOR)] = WORDS[_word]
 
 
 @kernel
-def header_of(wire: Wire, at: Int, end: Int) -> Int:
-    """Give the number of a header name, whatever its case; 0 for one that nobody wants."""
-    if end <= at:
+def word_of(wire: Wire, at: Int, end: Int) -> Int:
+    """Give the number of a header name or method, whatever its case; 0 for one that means nothing here."""
+    if end - at < 2:
         return 0
-    slot = ((end - at) * FACTOR + lower(wire[at]) * 5 + lower(wire[end - 1])) % SLOTS
-    if SLOT_LENGTH[slot] != end - at:
+    length = end - at
+    slot = length + lower(wire[at]) * FACTOR + lower(wire[at + 1]) * 31
+    slot = (slot + lower(wire[at + length // 2]) * 11 + lower(wire[end - 1]) * 7) % SLOTS
+    if SLOT_LENGTH[slot] != length:
         return 0
-    name = SLOT_AT[slot]
-    for offset in range(end - at):
-        if lower(wire[at + offset]) != NAMES[name + offset]:
+    spelled = SLOT_AT[slot]
+    for offset in range(length):
+        if lower(wire[at + offset]) != SPELLED[spelled + offset]:
             return 0
-    return SLOT_HEADER[slot]
-
-
-@kernel
-def is_among(wire: Wire, at: Int, end: Int, words: Wire) -> bool:
-    """Say whether wire[at:end], whatever its case, is one of `words`, each followed by a space."""
-    first = 0
-    for place in range(len(words)):
-        if words[place] == SP:
-            if place - first == end - at and starts_folded(wire, at, end, words[first:place]):
-                return True
-            first = place + 1
-    return False
+    return SLOT_WORD[slot]
 
 
 @kernel
@@ -186,6 +176,22 @@ def read_decimal(wire: Wire, at: Int, end: Int, most: Int) -> Int:
         if number > most:
             return -1
     return number
+
+
+@kernel
+def chunk_size(wire: Wire, at: Int, end: Int) -> tuple[Int, bool]:
+    """Read the size of a chunk (RFC 9112 §7.1), -1 for none; and say whether nothing odd follows it."""
+    size, first = 0, at
+    while at < end and at - first < 12:
+        octet = lower(wire[at])
+        digit = octet - 48 if 48 <= octet <= 57 else octet - 87 if 97 <= octet <= 102 else -1
+        if digit < 0:
+            break
+        size = size * 16 + digit
+        at += 1
+    if at == first:
+        return -1, False
+    return size, bool(at == end or wire[at] == SEMICOLON or is_blank(wire[at]))
 
 
 @kernel
@@ -268,18 +274,15 @@ def save_user(wire: Wire, at: Int, end: Int, record: Row, field: Int, out: Out) 
 
 
 @kernel
-def save_filename(wire: Wire, at: Int, end: Int, record: Row, field: Int, out: Out) -> Int:
-    """Keep a file name, quoted or not, that stands at wire[at] (RFC 6266 §4.1)."""
-    stop = at
+def unquote(wire: Wire, at: Int, end: Int) -> tuple[Int, Int]:
+    """Give where the parameter value at wire[at] begins and ends, without its quotes (RFC 9110 §5.6.6)."""
     if at < end and wire[at] == QUOTE:
-        at += 1
-        stop = find(wire, at, end, QUOTE)
-        if stop < 0:
-            stop = end
-    else:
-        while stop < end and wire[stop] != SEMICOLON and not is_blank(wire[stop]):
-            stop += 1
-    return save_text(wire, at, stop, record, field, out)
+        stop = find(wire, at + 1, end, QUOTE)
+        return at + 1, end if stop < 0 else stop
+    stop = at
+    while stop < end and wire[stop] != SEMICOLON and not is_blank(wire[stop]):
+        stop += 1
+    return at, stop
 
 
 @kernel

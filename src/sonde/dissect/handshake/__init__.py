@@ -1,0 +1,1 @@
+"""What TLS, DTLS and QUIC share: hello messages, certificates, fingerprints, and their record."""
