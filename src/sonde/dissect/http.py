@@ -7,84 +7,33 @@ codings hide, trailers, HTTP/2 and whatever follows CONNECT or an upgrade.
 Theory of operation: each side is a machine of eight states (`phase`). Lines are taken one
 at a time; a line of a head is whole once the octet after it shows that no fold follows.
 A request opens a row and queues it; a response takes the oldest. A row is closed when
-both its messages have ended. Of a body all but the last octet is skipped, so that its
-end is noticed when it comes and not with the next message.
+both its messages have ended.
 """
-
 
 import numpy as np
 
 from sonde.dissect.api import Dissector, Out, state
 from sonde.dissect.body.exchange import AT, HttpRecord, hides_kind, read_header
-from sonde.dissect.body.kinds import LOOKED_AT, media_type
+from sonde.dissect.body.framing import (
+    ANSWERS, ASKS, BODY, CHUNK_END, CHUNK_SIZE, DISCARD, ENDLESS, HEAD, START, TRAILER, WAIT, begin_body, begin_chunk,
+    settle_message, take_body, take_framing,
+)  # fmt: skip
+from sonde.dissect.body.kinds import LOOKED_AT
 from sonde.dissect.body.lines import (
-    COLON,
-    COMMON_METHOD,
-    CONNECT_METHOD,
-    CONTENT_LENGTH,
-    CR,
-    HEAD_METHOD,
-    HOST,
-    HTTP_SLASH,
-    LF,
-    PROXIED,
-    QUESTION,
-    RARE_METHOD,
-    SLASH,
-    SP,
-    TAB,
-    TRANSFER_ENCODING,
-    add_pair,
-    chunk_size,
-    drop_blanks,
-    find_folded,
-    is_blank,
-    method_end,
-    read_decimal,
-    save_text,
-    save_url,
-    skip_blanks,
-    version_of,
-    word_of,
-)
-from sonde.schema import (
-    ABSENT,
-    FROM_RESP,
-    OWN_PORT,
-    Protocol,
-    Verdict,
-)
-from sonde.table.out import GAP, OWN_ANOMALY, TRUNCATED, UNANSWERED, UNASKED, close_row, open_row
+    ANOMALIES, BAD_CHUNK, BARE_LF, BODY_INCOMPLETE, COLON, COMMON_METHOD, CONNECT_METHOD, CONTENT_ENCODING,
+    CONTENT_LENGTH, CR, FOLDED, HEAD_METHOD, HOST, HTTP_SLASH, LF, NO_COLON, NO_VERSION, NOT_A_MESSAGE, PROXIED,
+    QUESTION, RARE_METHOD, SLASH, SP, SPACE_BEFORE_COLON, TAB, TOO_MANY_PENDING, TRANSFER_ENCODING, UNKNOWN_METHOD,
+    add_pair, drop_blanks, find_folded, is_blank, method_end, read_decimal, save_text, save_url, skip_blanks,
+    version_of, word_of,
+)  # fmt: skip
+from sonde.schema import FROM_RESP, OWN_PORT, Protocol, Verdict
+from sonde.table.out import GAP, TRUNCATED, UNANSWERED, UNASKED, close_row, open_row
 from sonde.wire import Int, Row, Wire, find, kernel, octets, starts_folded
 
-START, HEAD, CHUNK_SIZE, CHUNK_END, TRAILER, BODY, WAIT, DISCARD = range(8)
-UNKNOWN, ASKS, ANSWERS = range(3)  # conn["role"][side]
 PLAIN_REQUEST, HEAD_REQUEST, CONNECT_REQUEST, OLD_REQUEST = range(4)
 MAX_PENDING = 32  # requests without response, in one flow
-ENDLESS = 1 << 60  # a body that ends with the stream
-LARGEST = 1 << 50  # a declared length beyond this is no length
-CHUNKED = octets("chunked")
 INTERIM_LAST, SWITCHING, NO_CONTENT, NOT_MODIFIED = 199, 101, 204, 304  # RFC 9110 §15
-
-ANOMALIES = (
-    "bare_lf",
-    "folded_header",
-    "space_before_colon",
-    "no_colon",
-    "unknown_method",
-    "no_version",
-    "bad_chunk",
-    "two_framings",
-    "bad_length",
-    "too_many_pending",
-    "not_a_message",
-    "body_incomplete",
-    "nul_in_head",
-)
-(
-    BARE_LF, FOLDED, SPACE_BEFORE_COLON, NO_COLON, UNKNOWN_METHOD, NO_VERSION, BAD_CHUNK, TWO_FRAMINGS,
-    BAD_LENGTH, TOO_MANY_PENDING, NOT_A_MESSAGE, BODY_INCOMPLETE, NUL_IN_HEAD,
-) = (1 << (OWN_ANOMALY + bit) for bit in range(len(ANOMALIES)))  # fmt: skip
+GZIP = octets("gzip")
 
 STATE = state(
     ("row", "i8", (2,)),  # the row each side writes to; 0 none
@@ -92,6 +41,7 @@ STATE = state(
     ("length", "i8", (2,)),  # Content-Length; -1 none
     ("body", "i8", (2,)),  # octets of the body so far, with those yet to skip
     ("queue", "i8", (MAX_PENDING,)),  # rows that wait for a response
+    ("tail", "i8", (2,)),  # the last four octets of the body
     ("odd", "i8", (2,)),  # anomalies for the row of a side
     ("depth", "i8"),
     ("scanned", "i4", (2,)),  # octets of the line that hold no LF
@@ -103,12 +53,15 @@ STATE = state(
     ("phase", "u1", (2,)),
     ("role", "u1", (2,)),
     ("chunked", "u1", (2,)),
+    ("gzip", "u1", (2,)),
+    ("astray", "u1", (2,)),  # after a gap, no message found yet
     ("opaque", "u1", (2,)),  # the body's first octets tell nothing
     ("answers", "u1"),  # kind of the request that is being answered
     ("asked", "u1"),  # kind of the request being read
     ("answered", "u1"),  # the response ended before its request
     ("first", "u1", (2, LOOKED_AT)),
 )
+
 
 @kernel
 def identify(wire: Wire, at: Int, end: Int, hint: Int) -> Verdict:
@@ -147,10 +100,14 @@ def advance(wire: Wire, at: Int, end: Int, conn: Row, turn: Row, out: Out) -> In
     while at < end and conn["done"][side] == 0 and conn["skip"][side] == 0:
         phase = np.int64(conn["phase"][side])
         before = at
+        if phase == START and conn["astray"][side] == 1 and not surely_starts(wire, at, end):
+            return end - start
         if phase == HEAD:
             at = read_head(wire, at, end, conn, side, out)
         elif phase == BODY:
-            at += take_body(wire, at, end, conn, side, out)
+            at += take_body(wire, at, end, conn, side)
+            if conn["left"][side] == 0:
+                end_body(conn, side, out)
         elif phase == DISCARD:
             at = discard(wire, at, end, conn, side)
         elif phase != WAIT:
@@ -211,7 +168,7 @@ def read_head(wire: Wire, at: Int, end: Int, conn: Row, side: Int, out: Out) -> 
             break
         place = stop + 1
         if wire[place] == SP or wire[place] == TAB:
-            conn["odd"][side] |= FOLDED
+            out.rows[conn["row"][side]]["anomaly"] |= np.uint64(FOLDED)
             continue
         colon = find(wire, at, last, COLON)
         if colon < 0:
@@ -249,10 +206,22 @@ def find_again(conn: Row, side: Int, out: Out) -> None:
     conn["scanned"][side] = 0
     if conn["phase"][side] == WAIT:
         return
+    conn["astray"][side] = 1
     conn["odd"][side] |= GAP
-    if conn["phase"][side] != START:
+    if conn["phase"][side] == DISCARD:
+        conn["phase"][side] = START
+    elif conn["phase"][side] != START:
         end_message(conn, side, out)
     conn["odd"][side] |= GAP
+
+
+@kernel
+def surely_starts(wire: Wire, at: Int, end: Int) -> bool:
+    """Say whether octets after a gap begin with a version or a known method; the rest of a body seldom does."""
+    if starts_folded(wire, at, end, HTTP_SLASH):
+        return True
+    stop = method_end(wire, at, end)
+    return bool(at < stop < end and word_of(wire, at, stop) >= COMMON_METHOD)
 
 
 @kernel
@@ -312,6 +281,7 @@ def start_message(wire: Wire, at: Int, end: Int, conn: Row, turn: Row, out: Out)
     conn["role"][side] = role
     conn["role"][1 - side] = 3 - role
     conn["confirmed"] = 1
+    conn["astray"][side] = 0
     begin_message(conn, side)
     if role == ASKS and out.rows[conn["row"][side]]["request_version"] == 9:
         end_head(conn, side, out)
@@ -326,6 +296,7 @@ def begin_message(conn: Row, side: Int) -> None:
     conn["body"][side] = 0
     conn["looked"][side] = 0
     conn["opaque"][side] = 0
+    conn["gzip"][side] = 0
 
 
 @kernel
@@ -448,26 +419,11 @@ def take_header(wire: Wire, at: Int, colon: Int, end: Int, conn: Row, side: Int,
     read_header(wire, value, end, record, header, asks, out)
     if hides_kind(wire, value, end, header):
         conn["opaque"][side] = 1
+        if not asks and header == CONTENT_ENCODING and find_folded(wire, value, end, GZIP) >= 0:
+            conn["gzip"][side] = 1
     if header == HOST and asks and conn["names_only"] == 1:
         conn["done"][0] = 1
         conn["done"][1] = 1
-
-
-@kernel
-def take_framing(wire: Wire, at: Int, end: Int, conn: Row, side: Int, header: Int) -> None:
-    """Learn how the end of the body is told (RFC 9112 §6); chunks win over a length."""
-    if header == TRANSFER_ENCODING:
-        if find_folded(wire, at, end, CHUNKED) >= 0:
-            conn["chunked"][side] = 1
-    else:
-        length = read_decimal(wire, at, end, LARGEST)
-        before = conn["length"][side]
-        if length < 0 or (before >= 0 and before != length):
-            conn["odd"][side] |= BAD_LENGTH
-        if before < 0:
-            conn["length"][side] = length
-    if conn["chunked"][side] == 1 and conn["length"][side] >= 0:
-        conn["odd"][side] |= TWO_FRAMINGS
 
 
 @kernel
@@ -512,49 +468,12 @@ def end_head(conn: Row, side: Int, out: Out) -> None:
 
 
 @kernel
-def begin_body(conn: Row, side: Int, length: Int) -> None:
-    """Expect so many octets of a body or chunk."""
-    conn["phase"][side] = BODY
-    conn["left"][side] = length
-
-
-@kernel
-def begin_chunk(wire: Wire, at: Int, end: Int, conn: Row, side: Int) -> None:
-    """Expect a chunk, the trailer, or, where no size can be read, a body up to the stream's end."""
-    size, clean = chunk_size(wire, skip_blanks(wire, at, end), end)
-    if not clean:
-        conn["odd"][side] |= BAD_CHUNK
-    if size == 0:
-        conn["phase"][side] = TRAILER
+def end_body(conn: Row, side: Int, out: Out) -> None:
+    """Go on after the last octet of a body or chunk."""
+    if conn["chunked"][side] == 1:
+        conn["phase"][side] = CHUNK_END
     else:
-        begin_body(conn, side, size if size > 0 else ENDLESS)
-
-
-@kernel
-def take_body(wire: Wire, at: Int, end: Int, conn: Row, side: Int, out: Out) -> Int:
-    """Look at a body's first octets, pass over the rest but one, and notice the end."""
-    left = np.int64(conn["left"][side])
-    looked = np.int64(conn["looked"][side])
-    taken = min(LOOKED_AT - looked, left, end - at)
-    first = conn["first"][side]
-    for offset in range(taken):
-        first[looked + offset] = wire[at + offset]
-    conn["looked"][side] = looked + taken
-    if taken == 0:
-        taken = 1
-    left -= taken
-    if left > 1 and looked + taken >= LOOKED_AT:
-        conn["skip"][side] = left - 1
-        taken += left - 1
-        left = 1
-    conn["left"][side] = left
-    conn["body"][side] += taken
-    if left == 0:
-        if conn["chunked"][side] == 1:
-            conn["phase"][side] = CHUNK_END
-        else:
-            end_message(conn, side, out)
-    return taken - np.int64(conn["skip"][side])
+        end_message(conn, side, out)
 
 
 @kernel
@@ -575,25 +494,6 @@ def end_message(conn: Row, side: Int, out: Out) -> None:
         conn["answered"] = 1
     else:
         close_row(out, row)
-
-
-@kernel
-def settle_message(conn: Row, side: Int, record: Row) -> None:
-    """Write down a body's length and kind, and the oddities of its message."""
-    record["anomaly"] |= np.uint64(conn["odd"][side])
-    conn["odd"][side] = 0
-    if conn["phase"][side] == START or conn["phase"][side] == HEAD:
-        return
-    length = np.int64(conn["body"][side]) - np.int64(conn["skip"][side])
-    kind = ABSENT
-    if conn["opaque"][side] == 0 and length > 0:
-        kind = media_type(conn["first"][side], 0, np.int64(conn["looked"][side]))
-    if conn["role"][side] == ASKS:
-        record["request_body_len"] = length
-        record["orig_mime"] = kind
-    else:
-        record["response_body_len"] = length
-        record["resp_mime"] = kind
 
 
 @kernel

@@ -138,7 +138,47 @@ def reference_id(stratum: int, number: int) -> str:
     return ".".join(map(str, raw))
 
 
+def dns(batch: pa.RecordBatch, state: State) -> Iterator[tuple[str, Row]]:
+    """Write dns.log."""
+    from sonde.sink import zeek_dns  # noqa: PLC0415 - it builds on this module
+
+    yield from zeek_dns.dns(batch, state)
+
+
+def http(batch: pa.RecordBatch, state: State) -> Iterator[tuple[str, Row]]:
+    """Write http.log."""
+    from sonde.sink import zeek_http  # noqa: PLC0415 - it builds on this module
+
+    yield from zeek_http.http(batch, state)
+
+
+def tls(batch: pa.RecordBatch, state: State) -> Iterator[tuple[str, Row]]:
+    """Write ssl.log."""
+    from sonde.sink import zeek_tls  # noqa: PLC0415 - it builds on this module
+
+    yield from zeek_tls.tls(batch, state)
+
+
+def certificates(batch: pa.RecordBatch, state: State) -> Iterator[tuple[str, Row]]:
+    """Write x509.log."""
+    from sonde.sink import zeek_tls  # noqa: PLC0415 - it builds on this module
+
+    yield from zeek_tls.certificates(batch, state)
+
+
+def quic(batch: pa.RecordBatch, state: State) -> Iterator[tuple[str, Row]]:
+    """Write quic.log."""
+    from sonde.sink import zeek_quic  # noqa: PLC0415 - it builds on this module
+
+    yield from zeek_quic.quic(batch, state)
+
+
 CONVERTERS: dict[str, Callable[[pa.RecordBatch, State], Iterator[tuple[str, Row]]]] = {
+    "certificates": certificates,
     "flows": conn,
+    "dns": dns,
+    "http": http,
     "ntp": ntp,
+    "quic": quic,
+    "tls": tls,
 }

@@ -41,28 +41,28 @@ def turn_left(value: Int, by: Int) -> Int:
 
 
 @kernel
-def turn_right(value: Int, by: Int) -> Int:
-    """Rotate 32 bits to the right; bits above the low 32 of the result mean nothing."""
-    return value >> by | value << (32 - by)
-
-
-@kernel
 def sha256_block(state: Ints, words: Ints) -> None:
-    """Take one block into the state (§6.2.2); the schedule replaces the block as it goes."""
+    """Take one block into the state (§6.2.2); the schedule replaces the block as it goes.
+
+    A word that stands twice in 64 bits is rotated by one shift.
+    """
     a, b, c, d = state[0], state[1], state[2], state[3]
     e, f, g, h = state[4], state[5], state[6], state[7]
     for step in range(64):
         word = words[step & 15]
         if step >= WORDS:
             early, late = words[step + 1 & 15], words[step + 14 & 15]
-            low = (turn_right(early, 7) ^ turn_right(early, 18) ^ early >> 3) & MASK
-            high = (turn_right(late, 17) ^ turn_right(late, 19) ^ late >> 10) & MASK
+            twice, again = early << 32 | early, late << 32 | late
+            low = (twice >> 7 ^ twice >> 18) & MASK ^ early >> 3
+            high = (again >> 17 ^ again >> 19) & MASK ^ late >> 10
             word = (word + low + words[step + 9 & 15] + high) & MASK
             words[step & 15] = word
-        mixed = (turn_right(e, 6) ^ turn_right(e, 11) ^ turn_right(e, 25)) & MASK
-        first = h + mixed + (e & f ^ (e ^ MASK) & g) + SHA256_ADD[step] + word
-        mixed = (turn_right(a, 2) ^ turn_right(a, 13) ^ turn_right(a, 22)) & MASK
-        second = mixed + (a & b ^ a & c ^ b & c)
+        twice = e << 32 | e
+        mixed = (twice >> 6 ^ twice >> 11 ^ twice >> 25) & MASK
+        first = h + mixed + (g ^ e & (f ^ g)) + SHA256_ADD[step] + word
+        twice = a << 32 | a
+        mixed = (twice >> 2 ^ twice >> 13 ^ twice >> 22) & MASK
+        second = mixed + (a & b | c & (a | b))
         h, g, f, e, d, c, b, a = g, f, e, (d + first) & MASK, c, b, a, (first + second) & MASK
     state[0], state[1], state[2] = state[0] + a & MASK, state[1] + b & MASK, state[2] + c & MASK
     state[3], state[4], state[5] = state[3] + d & MASK, state[4] + e & MASK, state[5] + f & MASK

@@ -54,6 +54,8 @@ class HttpRecord(Record):
     origin: Annotated[Text, Field("Origin header", ENDPOINT, ref="RFC 6454 §7")]
     request_body_len: Annotated[U64, Field("Body sent, without chunk framing", PROTOCOL, unit="octets")]
     response_body_len: Annotated[U64, Field("Body received, without chunk framing", PROTOCOL, unit="octets")]
+    # Only of gzip, whose last octets tell it.
+    response_decoded_len: Annotated[U32, Field("Body received, after content coding", PROTOCOL, unit="octets")]
     status_code: Annotated[U16, Field("Status code of the last response", PROTOCOL, ref="§15")]
     status_msg: Annotated[Text, Field("Reason phrase of the last response", ENDPOINT)]
     info_code: Annotated[U16, Field("Last interim status code (1xx)", PROTOCOL, ref="§15.2")]

@@ -11,6 +11,7 @@ from sonde.table.out import (
     LENGTH_BITS,
     LENGTH_MASK,
     MAX_TEXT,
+    OWN_ANOMALY,
     TEXT,
     Out,
     begin_item,
@@ -27,7 +28,26 @@ MAX_METHOD = 24
 MAX_LIST = 4096  # octets of one text list
 CR, LF, SP, TAB = 13, 10, 32, 9
 COLON, SLASH, QUESTION, HASH, AT_SIGN, QUOTE, SEMICOLON = 58, 47, 63, 35, 64, 34, 59
-HTTP_SLASH = octets("http/")
+HTTP_SLASH, ARROW = octets("http/"), octets(" -> ")
+
+ANOMALIES = (
+    "bare_lf",
+    "folded_header",
+    "space_before_colon",
+    "no_colon",
+    "unknown_method",
+    "no_version",
+    "bad_chunk",
+    "two_framings",
+    "bad_length",
+    "too_many_pending",
+    "not_a_message",
+    "body_incomplete",
+)
+(
+    BARE_LF, FOLDED, SPACE_BEFORE_COLON, NO_COLON, UNKNOWN_METHOD, NO_VERSION, BAD_CHUNK, TWO_FRAMINGS,
+    BAD_LENGTH, TOO_MANY_PENDING, NOT_A_MESSAGE, BODY_INCOMPLETE,
+) = (1 << (OWN_ANOMALY + bit) for bit in range(len(ANOMALIES)))  # fmt: skip
 
 # Words that mean something, in lower case: header names and methods.
 (
@@ -199,7 +219,7 @@ def save_text(wire: Wire, at: Int, end: Int, record: Row, field: Int, out: Out) 
     """Keep text, without the line ends of folds; note where it is cut."""
     if end - at > MAX_TEXT:
         record["anomaly"] |= np.uint64(CUT)
-    if find(wire, at, end, LF) < 0:
+    if record["anomaly"] & np.uint64(FOLDED) == np.uint64(0):
         return save(out, field, wire, at, end)
     begun = begin_text(out)
     for place in range(at, min(end, at + MAX_TEXT)):
@@ -298,10 +318,7 @@ def add_pair(wire: Wire, at: Int, name_end: Int, value: Int, end: Int, span: Int
     for place in range(at, name_end):
         octet = np.int64(wire[place])
         put_octet(out, octet - 32 if 97 <= octet <= 122 else octet)
-    put_octet(out, SP)
-    put_octet(out, 45)
-    put_octet(out, 62)
-    put_octet(out, SP)
+    put_octets(out, ARROW, 0, len(ARROW))
     for place in range(value, min(end, value + MAX_LIST)):
         if wire[place] != CR and wire[place] != LF:
             put_octet(out, np.int64(wire[place]))

@@ -185,3 +185,20 @@ CIPHERS: dict[int, str] = {
     first + offset: _spell(name) for first, names in _RUNS.items() for offset, name in enumerate(names.split())
 }
 CIPHERS.update(SSL2_CIPHERS)
+
+
+def _ranges(numbers: list[int]) -> list[tuple[int, int]]:
+    """Gather rising numbers into runs, first and last."""
+    runs: list[tuple[int, int]] = []
+    for number in numbers:
+        if runs and number <= runs[-1][1] + 1:
+            runs[-1] = (runs[-1][0], number)
+        else:
+            runs.append((number, number))
+    return runs
+
+
+#: Runs of the suites whose ServerKeyExchange names a curve (RFC 8422 §5.4), and of those where
+#: the hint of a pre-shared key stands before it (RFC 5489 §2).
+CURVE_RUNS = _ranges([n for n, name in sorted(CIPHERS.items()) if "ECDHE_" in name or "ECDH_anon" in name])
+HINT_RUNS = _ranges([n for n, name in sorted(CIPHERS.items()) if "ECDHE_PSK" in name])

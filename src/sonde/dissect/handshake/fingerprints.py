@@ -16,9 +16,11 @@ from sonde.wire import Int, Row, Wire, kernel, octets, u8, u16
 from sonde.wire.digest import md5, sha256
 
 MAX_LISTED = 256  # entries of one list; a hello with more has no JA4
-COMMA, DASH, UNDERSCORE, ZERO = 44, 45, 95, 48
+# As np.int64, because Numba makes a version of its own for each plain constant that is passed on.
+COMMA, DASH, UNDERSCORE, ZERO = (np.int64(ord(letter)) for letter in ",-_0")
 NONE = 1 << 16  # above every 16-bit number
-SHORTS, OCTETS, HEADERS, PLAIN_HEADERS = range(4)  # how a list is laid out; PLAIN: without SNI and ALPN
+SHORTS, OCTETS, HEADERS, PLAIN_HEADERS = np.arange(4)  # how a list is laid out; PLAIN: without SNI and ALPN
+WORD, SHORT, NIBBLE = np.int64(8), np.int64(4), np.int64(1)  # digits
 SNI, ALPN = 0, 16
 VERSION_CODES = {
     TLS13: "13", TLS12: "12", TLS10 + 1: "11", TLS10: "10", SSL3: "s3", SSL2: "s2",
@@ -74,18 +76,18 @@ def put_list(wire: Wire, at: Int, end: Int, layout: Int, out: Out) -> None:
 
 
 @kernel
-def put_words(out: Out, conn: Row, count: Int) -> None:
+def put_words(out: Out, session: Row, count: Int) -> None:
     """Append the first words of a digest."""
     for word in range(count):
-        put_hex(out, conn["digest"][word], 8)
+        put_hex(out, session["digest"][word], WORD)
 
 
 @kernel
-def save_md5(begun: Int, field: Int, conn: Row, out: Out) -> Int:
+def save_md5(begun: Int, field: Int, session: Row, out: Out) -> Int:
     """Replace the text begun by its MD5."""
-    md5(out.text, begun, out.count[TEXT], conn["digest"], conn["words"])
+    md5(out.text, begun, out.count[TEXT], session["digest"], session["words"])
     out.count[TEXT] = begun
-    put_words(out, conn, 4)
+    put_words(out, session, 4)
     return end_text(out, field, begun)
 
 
@@ -96,38 +98,38 @@ def has_room(out: Out, wanted: Int) -> bool:
 
 
 @kernel
-def hello_size(conn: Row) -> Int:
+def hello_size(session: Row) -> Int:
     """Give an upper bound of the text that the lists of a hello can become."""
-    marks = conn["marks"]
+    marks = session["marks"]
     lists = marks[MARK.ciphers + 1] - marks[MARK.ciphers] + marks[MARK.extensions + 1] - marks[MARK.extensions]
     return 1024 + 6 * lists
 
 
 @kernel
-def save_ja3(wire: Wire, version: Int, conn: Row, record: Row, out: Out) -> None:
+def save_ja3(wire: Wire, version: Int, session: Row, record: Row, out: Out) -> None:
     """Make the JA3 of a ClientHello."""
-    if out.keep[AT.ja3] == 0 or not has_room(out, hello_size(conn)):
+    if out.keep[AT.ja3] == 0 or not has_room(out, hello_size(session)):
         return
-    marks = conn["marks"]
+    marks = session["marks"]
     begun = begin_text(out)
     put_decimal(out, version)
     for part in range(4):
         layout = HEADERS if part == 1 else OCTETS if part == 3 else SHORTS
         put_list(wire, marks[2 * part], marks[2 * part + 1], layout, out)
-    record["ja3"] = save_md5(begun, AT.ja3, conn, out)
+    record["ja3"] = save_md5(begun, AT.ja3, session, out)
 
 
 @kernel
-def save_ja3s(wire: Wire, version: Int, cipher: Int, conn: Row, record: Row, out: Out) -> None:
+def save_ja3s(wire: Wire, version: Int, cipher: Int, session: Row, record: Row, out: Out) -> None:
     """Make the JA3S of a ServerHello."""
-    if out.keep[AT.ja3s] == 0 or not has_room(out, hello_size(conn)):
+    if out.keep[AT.ja3s] == 0 or not has_room(out, hello_size(session)):
         return
     begun = begin_text(out)
     put_decimal(out, version)
     put_octet(out, COMMA)
     put_decimal(out, cipher)
-    put_list(wire, conn["marks"][MARK.extensions], conn["marks"][MARK.extensions + 1], HEADERS, out)
-    record["ja3s"] = save_md5(begun, AT.ja3s, conn, out)
+    put_list(wire, session["marks"][MARK.extensions], session["marks"][MARK.extensions + 1], HEADERS, out)
+    record["ja3s"] = save_md5(begun, AT.ja3s, session, out)
 
 
 @kernel
@@ -163,7 +165,7 @@ def next_listed(wire: Wire, at: Int, end: Int, layout: Int, above: Int) -> Int:
 @kernel
 def put_sorted(wire: Wire, at: Int, end: Int, layout: Int, out: Out) -> None:
     """Append the entries of a list in hexadecimal, in rising order, with commas between."""
-    value = -1
+    value = np.int64(-1)
     begun = out.count[TEXT]
     while True:
         following = next_listed(wire, at, end, layout, value)
@@ -173,27 +175,27 @@ def put_sorted(wire: Wire, at: Int, end: Int, layout: Int, out: Out) -> None:
         for _ in range(following & 0xFFFF):
             if out.count[TEXT] > begun:
                 put_octet(out, COMMA)
-            put_hex(out, value, 4)
+            put_hex(out, value, SHORT)
 
 
 @kernel
-def cut_sha256(begun: Int, conn: Row, out: Out) -> None:
+def cut_sha256(begun: Int, session: Row, out: Out) -> None:
     """Replace the text begun by twelve digits of its SHA-256; nothing gives zeros."""
     end = out.count[TEXT]
     if end == begun:
         for _ in range(12):
             put_octet(out, ZERO)
         return
-    sha256(out.text, begun, end, conn["digest"], conn["words"])
+    sha256(out.text, begun, end, session["digest"], session["words"])
     out.count[TEXT] = begun
-    put_hex(out, conn["digest"][0], 8)
-    put_hex(out, conn["digest"][1] >> 16, 4)
+    put_hex(out, session["digest"][0], WORD)
+    put_hex(out, session["digest"][1] >> 16, SHORT)
 
 
 @kernel
-def put_version_code(wire: Wire, version: Int, conn: Row, out: Out) -> None:
+def put_version_code(wire: Wire, version: Int, session: Row, out: Out) -> None:
     """Append the highest version that the client supports."""
-    at, end = conn["marks"][MARK.versions], conn["marks"][MARK.versions + 1]
+    at, end = session["marks"][MARK.versions], session["marks"][MARK.versions + 1]
     best = version
     if end > at:
         best = 0
@@ -218,9 +220,9 @@ def is_alphanumeric(octet: Int) -> bool:
 
 
 @kernel
-def put_alpn_code(wire: Wire, conn: Row, out: Out) -> None:
+def put_alpn_code(wire: Wire, session: Row, out: Out) -> None:
     """Append the first and last letter of the first protocol offered; 00 where there is none."""
-    at, end = conn["marks"][MARK.alpn], conn["marks"][MARK.alpn + 1]
+    at, end = session["marks"][MARK.alpn], session["marks"][MARK.alpn + 1]
     if end - at < 2 or wire[at] == 0 or at + 1 + u8(wire, at) > end:
         put_octet(out, ZERO)
         put_octet(out, ZERO)
@@ -230,8 +232,8 @@ def put_alpn_code(wire: Wire, conn: Row, out: Out) -> None:
         put_octet(out, first)
         put_octet(out, last)
     else:
-        put_hex(out, first >> 4, 1)
-        put_hex(out, last & 15, 1)
+        put_hex(out, first >> 4, NIBBLE)
+        put_hex(out, last & 15, NIBBLE)
 
 
 @kernel
@@ -243,10 +245,10 @@ def put_count(out: Out, count: Int) -> None:
 
 
 @kernel
-def save_ja4(wire: Wire, version: Int, conn: Row, record: Row, out: Out) -> None:
+def save_ja4(wire: Wire, version: Int, session: Row, record: Row, out: Out) -> None:
     """Make the JA4 of a ClientHello."""
-    marks = conn["marks"]
-    if out.keep[AT.ja4] == 0 or not has_room(out, hello_size(conn)):
+    marks = session["marks"]
+    if out.keep[AT.ja4] == 0 or not has_room(out, hello_size(session)):
         return
     ciphers, ciphers_end = marks[MARK.ciphers], marks[MARK.ciphers + 1]
     listed, listed_end = marks[MARK.extensions], marks[MARK.extensions + 1]
@@ -256,14 +258,14 @@ def save_ja4(wire: Wire, version: Int, conn: Row, record: Row, out: Out) -> None
         record["ja4"] = NO_TEXT
         return
     begun = begin_text(out)
-    over = np.int64(conn["datagrams"])
+    over = np.int64(session["datagrams"])
     put_octet(out, 113 if over == OVER_QUIC else 100 if over == OVER_DTLS else 116)  # q, d, t
-    put_version_code(wire, version, conn, out)
+    put_version_code(wire, version, session, out)
     named = has_entry(wire, listed, listed_end, SNI)
     put_octet(out, 100 if named else 105)  # d, i
     put_count(out, cipher_count)
     put_count(out, extension_count)
-    put_alpn_code(wire, conn, out)
+    put_alpn_code(wire, session, out)
     put_octet(out, UNDERSCORE)
     for part in range(2):
         hashed = out.count[TEXT]
@@ -273,8 +275,8 @@ def save_ja4(wire: Wire, version: Int, conn: Row, record: Row, out: Out) -> None
             put_octet(out, UNDERSCORE)
             hashed += 1
             put_sorted(wire, listed, listed_end, PLAIN_HEADERS, out)
-            put_signatures(wire, conn, out)
-        cut_sha256(hashed, conn, out)
+            put_signatures(wire, session, out)
+        cut_sha256(hashed, session, out)
     record["ja4"] = end_text(out, AT.ja4, begun)
 
 
@@ -289,13 +291,13 @@ def has_entry(wire: Wire, at: Int, end: Int, wanted: Int) -> bool:
 
 
 @kernel
-def put_signatures(wire: Wire, conn: Row, out: Out) -> None:
+def put_signatures(wire: Wire, session: Row, out: Out) -> None:
     """Append the signature algorithms as they stand, if there are any."""
     mark = UNDERSCORE
-    for place in range(conn["marks"][MARK.signatures], conn["marks"][MARK.signatures + 1] - 1, 2):
+    for place in range(session["marks"][MARK.signatures], session["marks"][MARK.signatures + 1] - 1, 2):
         value = u16(wire, place)
         if is_grease(value):
             continue
         put_octet(out, mark)
-        put_hex(out, value, 4)
+        put_hex(out, value, SHORT)
         mark = COMMA

@@ -1,7 +1,7 @@
 """ClientHello and ServerHello of all versions (RFC 8446 §4.1, RFC 5246 §7.4.1, RFC 6347 §4.2.1).
 
 Theory of operation: a first pass over a hello checks every length and notes in
-`conn["marks"]` where the parts stand; what is kept is copied from there, and the
+`session["marks"]` where the parts stand; what is kept is copied from there, and the
 fingerprints are made from there. A hello whose lengths do not fit is not read at all.
 """
 
@@ -37,9 +37,9 @@ def vector(wire: Wire, at: Int, end: Int, width: Int) -> Int:
 
 
 @kernel
-def measure_client_hello(wire: Wire, at: Int, end: Int, conn: Row) -> bool:
+def measure_client_hello(wire: Wire, at: Int, end: Int, session: Row) -> bool:
     """Check the lengths of a ClientHello and note where its parts stand."""
-    marks = conn["marks"]
+    marks = session["marks"]
     for mark in range(len(marks)):
         marks[mark] = 0
     place = at + 2 + RANDOM_OCTETS
@@ -48,8 +48,8 @@ def measure_client_hello(wire: Wire, at: Int, end: Int, conn: Row) -> bool:
     stop = vector(wire, place, end, 1)
     if stop < 0 or stop - place - 1 > MAX_SESSION_ID:
         return False
-    keep_session_id(wire, place + 1, stop, conn)
-    if conn["datagrams"] == OVER_DTLS:
+    keep_session_id(wire, place + 1, stop, session)
+    if session["datagrams"] == OVER_DTLS:
         stop = vector(wire, stop, end, 1)  # the cookie (RFC 6347 §4.2.1)
     ciphers = vector(wire, stop, end, 2)
     if ciphers < 0 or (ciphers - stop) % 2:
@@ -58,18 +58,18 @@ def measure_client_hello(wire: Wire, at: Int, end: Int, conn: Row) -> bool:
     stop = vector(wire, ciphers, end, 1)  # compression methods
     if stop < 0:
         return False
-    return measure_extensions(wire, stop, end, conn)
+    return measure_extensions(wire, stop, end, session)
 
 
 @kernel
-def measure_extensions(wire: Wire, at: Int, end: Int, conn: Row) -> bool:
+def measure_extensions(wire: Wire, at: Int, end: Int, session: Row) -> bool:
     """Check the lengths of all extensions, of which there may be none."""
     if at == end:
         return True
     stop = vector(wire, at, end, 2)
     if stop < 0:
         return False
-    conn["marks"][MARK.extensions], conn["marks"][MARK.extensions + 1] = at + 2, stop
+    session["marks"][MARK.extensions], session["marks"][MARK.extensions + 1] = at + 2, stop
     place = at + 2
     while place < stop:
         if stop - place < 4:
@@ -81,28 +81,28 @@ def measure_extensions(wire: Wire, at: Int, end: Int, conn: Row) -> bool:
 
 
 @kernel
-def keep_session_id(wire: Wire, at: Int, end: Int, conn: Row) -> None:
+def keep_session_id(wire: Wire, at: Int, end: Int, session: Row) -> None:
     """Remember the session id that the client offers, for the server may echo it."""
     used = np.int64(0)
     for place in range(at, end):
-        conn["session"][place - at] = wire[place]
+        session["offered"][place - at] = wire[place]
         used |= np.int64(wire[place])
-    conn["session_length"] = end - at if used else 0
+    session["offered_length"] = end - at if used else 0
 
 
 @kernel
-def mark_list(wire: Wire, at: Int, end: Int, width: Int, conn: Row, mark: Int) -> None:
+def mark_list(wire: Wire, at: Int, end: Int, width: Int, session: Row, mark: Int) -> None:
     """Note where the list inside an extension stands, if its length fits."""
     stop = vector(wire, at, end, width)
     if stop >= 0:
-        conn["marks"][mark], conn["marks"][mark + 1] = at + width, stop
+        session["marks"][mark], session["marks"][mark + 1] = at + width, stop
 
 
 @kernel
-def look_into_client_extensions(wire: Wire, conn: Row, record: Row) -> None:
+def look_into_client_extensions(wire: Wire, session: Row, record: Row) -> None:
     """Note the lists that matter, and what the presence of an extension tells."""
-    place = conn["marks"][MARK.extensions]
-    while place < conn["marks"][MARK.extensions + 1]:
+    place = session["marks"][MARK.extensions]
+    while place < session["marks"][MARK.extensions + 1]:
         kind = u16(wire, place)
         at = place + 4
         place = at + u16(wire, place + 2)
@@ -122,22 +122,22 @@ def look_into_client_extensions(wire: Wire, conn: Row, record: Row) -> None:
         elif kind == SESSION_TICKET:
             if place > at:
                 record["ticket_seen"] = 1
-                conn["ticket"] = conn["session_length"] == 0
+                session["ticket"] = 1 if session["offered_length"] == 0 else 0
         elif kind == PRE_SHARED_KEY:
             record["ticket_seen"] = 1
-            conn["psk"] = 1
+            session["psk"] = 1
         elif kind == EARLY_DATA:
             record["early_data_seen"] = 1
         elif kind == ENCRYPTED_HELLO or kind == ENCRYPTED_SNI:
             record["ech_seen"] = 1
         if mark >= 0:
-            mark_list(wire, at, place, width, conn, mark)
+            mark_list(wire, at, place, width, session, mark)
 
 
 @kernel
-def save_marked(wire: Wire, conn: Row, mark: Int, field: Int, out: Out) -> Int:
+def save_marked(wire: Wire, session: Row, mark: Int, field: Int, out: Out) -> Int:
     """Keep a list of 16-bit numbers, if there is one."""
-    at, end = conn["marks"][mark], conn["marks"][mark + 1]
+    at, end = session["marks"][mark], session["marks"][mark + 1]
     if at == 0:
         return NO_TEXT
     begun = begin_text(out)
@@ -147,22 +147,22 @@ def save_marked(wire: Wire, conn: Row, mark: Int, field: Int, out: Out) -> Int:
 
 
 @kernel
-def save_extension_types(wire: Wire, conn: Row, field: Int, out: Out) -> Int:
+def save_extension_types(wire: Wire, session: Row, field: Int, out: Out) -> Int:
     """Keep the types of all extensions, in order."""
-    place = conn["marks"][MARK.extensions]
+    place = session["marks"][MARK.extensions]
     if place == 0:
         return NO_TEXT
     begun = begin_text(out)
-    while place < conn["marks"][MARK.extensions + 1]:
+    while place < session["marks"][MARK.extensions + 1]:
         put_u32(out, u16(wire, place))
         place += 4 + u16(wire, place + 2)
     return end_text(out, field, begun)
 
 
 @kernel
-def save_alpn(wire: Wire, conn: Row, out: Out) -> Int:
+def save_alpn(wire: Wire, session: Row, out: Out) -> Int:
     """Keep the protocols that a client offers (RFC 7301 §3.1)."""
-    at, end = conn["marks"][MARK.alpn], conn["marks"][MARK.alpn + 1]
+    at, end = session["marks"][MARK.alpn], session["marks"][MARK.alpn + 1]
     if at == 0:
         return NO_TEXT
     begun = begin_text(out)
@@ -176,9 +176,9 @@ def save_alpn(wire: Wire, conn: Row, out: Out) -> Int:
 
 
 @kernel
-def save_server_name(wire: Wire, conn: Row, record: Row, out: Out) -> None:
+def save_server_name(wire: Wire, session: Row, record: Row, out: Out) -> None:
     """Keep the first host name of the list (RFC 6066 §3)."""
-    at, end = conn["marks"][MARK.name], conn["marks"][MARK.name + 1]
+    at, end = session["marks"][MARK.name], session["marks"][MARK.name + 1]
     while end - at >= 3:
         stop = vector(wire, at + 1, end, 2)
         if stop < 0:
@@ -196,23 +196,20 @@ def save_server_name(wire: Wire, conn: Row, record: Row, out: Out) -> None:
 
 
 @kernel
-def read_client_hello(wire: Wire, at: Int, end: Int, conn: Row, out: Out) -> bool:
-    """Read a ClientHello into the open row; False where its lengths do not fit."""
-    if not measure_client_hello(wire, at, end, conn):
-        return False
-    record = out.rows[conn["row"]]
-    look_into_client_extensions(wire, conn, record)
-    save_server_name(wire, conn, record, out)
+def keep_client_hello(wire: Wire, at: Int, session: Row, out: Out) -> None:
+    """Read a ClientHello that was measured into the open row."""
+    record = out.rows[session["row"]]
+    look_into_client_extensions(wire, session, record)
+    save_server_name(wire, session, record, out)
     record["client_version"] = u16(wire, at)
-    record["client_ciphers"] = save_marked(wire, conn, MARK.ciphers, AT.client_ciphers, out)
-    record["client_extensions"] = save_extension_types(wire, conn, AT.client_extensions, out)
-    record["client_groups"] = save_marked(wire, conn, MARK.groups, AT.client_groups, out)
-    record["client_versions"] = save_marked(wire, conn, MARK.versions, AT.client_versions, out)
-    record["client_alpn"] = save_alpn(wire, conn, out)
-    if conn["names_only"] == 0:
-        save_ja3(wire, u16(wire, at), conn, record, out)
-        save_ja4(wire, u16(wire, at), conn, record, out)
-    return True
+    record["client_ciphers"] = save_marked(wire, session, MARK.ciphers, AT.client_ciphers, out)
+    record["client_extensions"] = save_extension_types(wire, session, AT.client_extensions, out)
+    record["client_groups"] = save_marked(wire, session, MARK.groups, AT.client_groups, out)
+    record["client_versions"] = save_marked(wire, session, MARK.versions, AT.client_versions, out)
+    record["client_alpn"] = save_alpn(wire, session, out)
+    if session["names_only"] == 0:
+        save_ja3(wire, u16(wire, at), session, record, out)
+        save_ja4(wire, u16(wire, at), session, record, out)
 
 
 @kernel
@@ -231,22 +228,22 @@ def is_retry(wire: Wire, at: Int) -> bool:
 
 
 @kernel
-def echoes_session(wire: Wire, at: Int, end: Int, conn: Row) -> bool:
+def echoes_session(wire: Wire, at: Int, end: Int, session: Row) -> bool:
     """Say whether the server gave back the session id that the client offered."""
-    length = np.int64(conn["session_length"])
+    length = np.int64(session["offered_length"])
     if length == 0 or length != end - at:
         return False
     for place in range(length):
-        if wire[at + place] != conn["session"][place]:
+        if wire[at + place] != session["offered"][place]:
             return False
     return True
 
 
 @kernel
-def read_server_hello(wire: Wire, at: Int, end: Int, conn: Row, out: Out) -> bool:
+def read_server_hello(wire: Wire, at: Int, end: Int, session: Row, out: Out) -> bool:
     """Read a ServerHello or HelloRetryRequest into the open row; False where its lengths do not fit."""
-    record = out.rows[conn["row"]]
-    marks = conn["marks"]
+    record = out.rows[session["row"]]
+    marks = session["marks"]
     for mark in range(len(marks)):
         marks[mark] = 0
     place = at + 2 + RANDOM_OCTETS
@@ -258,36 +255,36 @@ def read_server_hello(wire: Wire, at: Int, end: Int, conn: Row, out: Out) -> boo
     if stop < 0 or stop - place - 1 > MAX_SESSION_ID or end - stop < (2 if short else 3):
         return False
     rest = stop + (2 if short else 3)
-    if not measure_extensions(wire, rest, end, conn):
+    if not measure_extensions(wire, rest, end, session):
         return False
-    conn["version"] = version
+    session["version"] = version
     record["cipher"] = u16(wire, stop)
-    look_into_server_extensions(wire, conn, record, out)
-    record["version"] = conn["version"]
-    chosen = np.int64(conn["version"])
-    if not short and not is_13(chosen) and echoes_session(wire, place + 1, stop, conn):
+    look_into_server_extensions(wire, session, record, out)
+    record["version"] = session["version"]
+    chosen = np.int64(session["version"])
+    if not short and not is_13(chosen) and echoes_session(wire, place + 1, stop, session):
         record["resumed"] = 1
-    record["server_extensions"] = save_extension_types(wire, conn, AT.server_extensions, out)
-    if conn["names_only"] == 0:
-        save_ja3s(wire, version, u16(wire, stop), conn, record, out)
+    record["server_extensions"] = save_extension_types(wire, session, AT.server_extensions, out)
+    if session["names_only"] == 0:
+        save_ja3s(wire, version, u16(wire, stop), session, record, out)
     return True
 
 
 @kernel
-def look_into_server_extensions(wire: Wire, conn: Row, record: Row, out: Out) -> None:
+def look_into_server_extensions(wire: Wire, session: Row, record: Row, out: Out) -> None:
     """Read what the server chose: version, group, protocol, and whether it took up a session."""
-    place = conn["marks"][MARK.extensions]
-    while place < conn["marks"][MARK.extensions + 1]:
+    place = session["marks"][MARK.extensions]
+    while place < session["marks"][MARK.extensions + 1]:
         kind = u16(wire, place)
         at = place + 4
         place = at + u16(wire, place + 2)
         if kind == SUPPORTED_VERSIONS and place - at == 2:
-            conn["version"] = u16(wire, at)
+            session["version"] = u16(wire, at)
         elif kind == KEY_SHARE and place - at >= 2:
             record["curve"] = u16(wire, at)
-        elif kind == KEY_SHARE_DRAFT and is_13(np.int64(conn["version"])) and place - at >= 2:
+        elif kind == KEY_SHARE_DRAFT and is_13(np.int64(session["version"])) and place - at >= 2:
             record["curve"] = u16(wire, at)
-        elif kind == PRE_SHARED_KEY and conn["psk"] == 1:
+        elif kind == PRE_SHARED_KEY and session["psk"] == 1:
             record["resumed"] = 1
         elif kind == ALPN_LIST and place - at > 3:
             stop = vector(wire, at + 2, place, 1)
@@ -299,7 +296,8 @@ __all__ = [
     "is_13",
     "is_grease",
     "is_retry",
-    "read_client_hello",
+    "keep_client_hello",
+    "measure_client_hello",
     "read_server_hello",
     "vector",
 ]

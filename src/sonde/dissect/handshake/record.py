@@ -33,6 +33,7 @@ from sonde.table.out import (
     Out,
     begin_text,
     close_row,
+    drop_row,
     end_text,
     open_row,
     put_octet,
@@ -42,9 +43,9 @@ from sonde.wire import Int, Row, kernel, octets
 MAX_HISTORY = 100  # letters, as in Zeek
 MAX_SESSION_ID = 32  # RFC 5246 §7.4.1.2
 
-ANOMALIES = ("malformed_hello", "bad_record", "bad_message", "interleaved", "chain_cut", "date_out_of_range", "odd_name")
-MALFORMED_HELLO, BAD_RECORD, BAD_MESSAGE, INTERLEAVED, CHAIN_CUT, DATE_OUT_OF_RANGE, ODD_NAME = (
-    1 << (OWN_ANOMALY + bit) for bit in range(len(ANOMALIES))
+ANOMALIES = ("malformed_hello", "bad_record", "bad_message", "chain_cut", "date_out_of_range", "odd_name")
+MALFORMED_HELLO, BAD_RECORD, BAD_MESSAGE, CHAIN_CUT, DATE_OUT_OF_RANGE, ODD_NAME = (
+    np.int64(1 << (OWN_ANOMALY + bit)) for bit in range(len(ANOMALIES))
 )
 
 
@@ -89,10 +90,20 @@ class TlsRecord(Record):
     ticket_seen: Annotated[Bool, Field("Client offers a session ticket or PSK", PROTOCOL)]
     ocsp_seen: Annotated[Bool, Field("Server stapled an OCSP response", PROTOCOL, ref="RFC 6066 §8")]
     client_cert_asked: Annotated[Bool, Field("Server asked for a certificate", PROTOCOL)]
+    # As they stand in the first certificate of a chain; the derived fields above are made of them.
+    subject_der: Annotated[Octets, Field("Subject, not yet spelt", ENDPOINT, internal=True)]
+    issuer_der: Annotated[Octets, Field("Issuer, not yet spelt", ENDPOINT, internal=True)]
+    names_der: Annotated[Octets, Field("Alternative names, not yet spelt", ENDPOINT, internal=True)]
+    client_subject_der: Annotated[Octets, Field("Client's subject, not yet spelt", PERSON, internal=True)]
+    client_issuer_der: Annotated[Octets, Field("Client's issuer, not yet spelt", ENDPOINT, internal=True)]
+    held: Annotated[Octets, Field("Handshake message not yet whole", PROTOCOL, internal=True)]
 
 
 class CertificateRecord(Record):
-    """One X.509 certificate as it was sent (RFC 5280); no trust decision is made."""
+    """One X.509 certificate as it was sent (RFC 5280); no trust decision is made.
+
+    One that many sessions show has a row for each batch, not for each session.
+    """
 
     table: ClassVar[str] = "certificates"
 
@@ -120,36 +131,44 @@ class CertificateRecord(Record):
     ]
     host_cert: Annotated[Bool, Field("First of its chain", PROTOCOL)]
     client_cert: Annotated[Bool, Field("Sent by the client", PROTOCOL)]
-    repeated: Annotated[Bool, Field("Already recorded in this run", PROTOCOL, derived=True)]
     der: Annotated[Octets, Field("The certificate itself", ENDPOINT, internal=True)]
 
 
 AT = places(TlsRecord)
 CERT_AT = places(CertificateRecord)
 
-#: What a flow's state must hold for the kernels of this package.
-STATE = (
-    ("row", "i8"),
-    ("marks", "i8", (16,)),  # where the parts of a hello stand
-    ("digest", "i8", (8,)),
-    ("words", "i8", (16,)),
-    ("version", "i4"),  # that the server chose; 0 not yet known
-    ("client_side", "u1"),
-    ("message", "u1"),  # type of the handshake message at hand
-    ("begun", "u1"),  # the row is open
-    ("closed", "u1"),
-    ("datagrams", "u1"),  # 0 TLS, 1 DTLS, 2 QUIC
-    ("asked", "u1"),  # a ClientHello was read
-    ("answered", "u1"),  # a ServerHello was read
-    ("encrypted", "u1", (2,)),
-    ("keyed", "u1"),  # ClientKeyExchange was seen
-    ("ticket", "u1"),  # a ticket was offered with an empty session id
-    ("psk", "u1"),
-    ("history_length", "u1"),
-    ("history", "u1", (MAX_HISTORY,)),
-    ("session_length", "u1"),
-    ("session", "u1", (MAX_SESSION_ID,)),
+#: What is remembered of a session: one field of a flow's state, of the same type in every
+#: dissector, so that what they share is compiled once.
+SESSION = np.dtype(
+    [
+        ("row", "i8"),
+        ("marks", "i8", (16,)),  # where the parts of a hello stand
+        ("digest", "i8", (8,)),
+        ("words", "i8", (16,)),
+        ("version", "i4"),  # that the server chose; 0 not yet known
+        ("client_side", "u1"),
+        ("names_only", "u1"),
+        ("sure", "u1"),  # a hello was read, or records enough
+        ("refused", "u1"),  # it is another protocol
+        ("begun", "u1"),  # the row is open
+        ("closed", "u1"),
+        ("datagrams", "u1"),  # over TLS, DTLS or QUIC
+        ("asked", "u1"),  # a ClientHello was read
+        ("answered", "u1"),  # a ServerHello was read
+        ("encrypted", "u1", (2,)),
+        ("keyed", "u1"),  # ClientKeyExchange was seen
+        ("ticket", "u1"),  # a ticket was offered with an empty session id
+        ("psk", "u1"),
+        ("held_mark", "i8"),  # which message comes in pieces
+        ("prefix", "i8"),  # octets of it that are there without a gap
+        ("history_length", "u1"),
+        ("history", "u1", (MAX_HISTORY,)),
+        ("offered_length", "u1"),
+        ("offered", "u1", (MAX_SESSION_ID,)),  # the session id of the client
+    ],
+    align=True,
 )
+STATE = (("session", SESSION),)
 OVER_TLS, OVER_DTLS, OVER_QUIC = range(3)
 
 
@@ -177,45 +196,66 @@ _LETTERS = {0: "h", 1: "c", 2: "s", 3: "v", 4: "t", 5: "e", 6: "j", 8: "o", 11: 
 _LETTERS |= {15: "y", 16: "g", 20: "f", 21: "w", 22: "u", 23: "a", 24: "p", 254: "m"}
 #: Zeek's letter of each handshake type; z for those that are not assigned.
 LETTERS = octets("".join(_LETTERS.get(kind, "z") for kind in range(256)))
-RETRY, CIPHER_CHANGE, ALERT, HEARTBEAT, FLIPPED = (ord(letter) for letter in "jilb^")
+RETRY, CIPHER_CHANGE, ALERT, HEARTBEAT, APPLICATION, FLIPPED = (np.int64(ord(letter)) for letter in "jilbd^")
 
 
 @kernel
-def begin_session(conn: Row, turn: Row, out: Out) -> None:
+def begin_session(session: Row, turn: Row, out: Out) -> None:
     """Open the row of a session, at the first message that is read."""
-    if conn["begun"] == 0:
-        conn["begun"] = 1
-        conn["row"] = open_row(out, turn)
-        out.rows[conn["row"]]["resumed"] = 0
-        out.rows[conn["row"]]["established"] = 0
+    if session["begun"] == 0:
+        session["begun"] = 1
+        session["row"] = open_row(out, turn)
+        out.rows[session["row"]]["resumed"] = 0
+        out.rows[session["row"]]["established"] = 0
 
 
 @kernel
-def note(conn: Row, side: Int, letter: Int) -> None:
+def note(session: Row, side: Int, letter: Int) -> None:
     """Append a letter to the history, in upper case for the client."""
-    length = np.int64(conn["history_length"])
+    length = np.int64(session["history_length"])
     if length < MAX_HISTORY:
-        from_client = side == np.int64(conn["client_side"]) and letter != FLIPPED
-        conn["history"][length] = letter - 32 if from_client else letter
-        conn["history_length"] = length + 1
+        from_client = side == np.int64(session["client_side"]) and letter != FLIPPED
+        session["history"][length] = letter - 32 if from_client else letter
+        session["history_length"] = length + 1
 
 
 @kernel
-def end_session(conn: Row, out: Out) -> None:
+def end_session(session: Row, out: Out) -> None:
     """Write down the history and close the row; nothing more is read of the flow."""
-    conn["done"][0] = 1
-    conn["done"][1] = 1
-    if conn["begun"] == 0 or conn["closed"] == 1:
+    closed = session["closed"]
+    session["closed"] = 1
+    if session["begun"] == 0 or closed == 1:
         return
-    conn["closed"] = 1
-    row = conn["row"]
+    if session["asked"] == 0 and session["answered"] == 0 and session["history_length"] == 0:
+        drop_row(out, session["row"])  # pieces of a hello that never was whole
+        return
+    row = session["row"]
     record = out.rows[row]
     begun = begin_text(out)
-    for place in range(np.int64(conn["history_length"])):
-        put_octet(out, np.int64(conn["history"][place]))
+    for place in range(np.int64(session["history_length"])):
+        put_octet(out, np.int64(session["history"][place]))
     record["ssl_history"] = end_text(out, AT.ssl_history, begun)
-    if conn["asked"] == 1 and conn["answered"] == 0 and conn["names_only"] == 0:
+    if session["asked"] == 1 and session["answered"] == 0 and session["names_only"] == 0:
         record["anomaly"] |= np.uint64(UNANSWERED)
-    if conn["asked"] == 0:
+    if session["asked"] == 0:
         record["anomaly"] |= np.uint64(UNASKED)
     close_row(out, row)
+
+
+@kernel
+def begin_turn(conn: Row, over: Int) -> None:
+    """Tell the session what the driver tells."""
+    conn["session"]["names_only"] = conn["names_only"]
+    conn["session"]["datagrams"] = over
+
+
+@kernel
+def end_turn(conn: Row) -> None:
+    """Tell the driver what became of the session."""
+    if conn["session"]["sure"] == 1:
+        conn["confirmed"] = 1
+    if conn["session"]["refused"] == 1:
+        conn["violated"] = 1
+    if conn["session"]["closed"] == 1:
+        conn["done"][0] = 1
+        conn["done"][1] = 1

@@ -1,0 +1,127 @@
+"""What Python derives in bulk for the two tables: what certificates say, and whether names fit.
+
+Each distinct certificate is read once for each run; both caches are bounded and forget
+everything when full, which costs time and nothing else.
+"""
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import numpy as np
+
+from sonde.dissect.handshake.der import (
+    Certificate,
+    DerError,
+    common_names,
+    read_alternative_names,
+    read_certificate,
+    spell_name,
+)
+from sonde.dissect.handshake.record import DATE_OUT_OF_RANGE
+from sonde.table.out import LENGTH_BITS, LENGTH_MASK, MALFORMED
+from sonde.wire import Rows, Wire
+
+MOST_KEPT = 1 << 15
+FEWEST_DOTS = 2  # in a pattern with a star, as OpenSSL wants it
+Found = TypeVar("Found")
+
+_CERTIFICATES: dict[bytes, Certificate] = {}
+_NAMES: dict[bytes, Any] = {}
+#: Columns of the certificates' table that a Certificate holds under the same name.
+DERIVED = (
+    "version", "serial", "issuer", "not_valid_before", "not_valid_after", "key_alg", "sig_alg", "key_type", "key_length",
+    "exponent", "curve", "san_dns", "san_uri", "san_email", "san_ip", "basic_constraints_ca",
+    "basic_constraints_path_len",
+)  # fmt: skip
+
+
+def _once(cache: dict[bytes, Found], key: bytes, make: Callable[[bytes], Found], raw: bytes) -> Found:
+    """Give what `make` makes of `raw`, from the cache if it is there."""
+    found = cache.get(key)
+    if found is None:
+        if len(cache) >= MOST_KEPT:
+            cache.clear()
+        found = cache[key] = make(raw)
+    return found
+
+
+def _pieces(text: Wire, spans: np.ndarray) -> list[bytes | None]:
+    """Give the octets of spans; None for null."""
+    return [
+        None if span < 0 else text[span >> LENGTH_BITS : (span >> LENGTH_BITS) + (span & LENGTH_MASK)].tobytes()
+        for span in spans.tolist()
+    ]
+
+
+def complete_certificates(rows: Rows, text: Wire) -> dict[str, Any]:
+    """Read each distinct certificate once."""
+    found: dict[str, list[Any]] = {name: [] for name in DERIVED}
+    subjects: list[str | None] = []
+    client_subjects: list[str | None] = []
+    marks, wholes = _pieces(text, rows["fingerprint"]), _pieces(text, rows["der"])
+    for row, (mark, raw) in enumerate(zip(marks, wholes, strict=True)):
+        client = rows["client_cert"][row] == 1
+        told = Certificate()
+        if raw is not None:
+            told = _once(_CERTIFICATES, mark or raw, read_certificate, raw)
+            if not told.whole:
+                rows["status"][row] = MALFORMED
+            if told.date_out_of_range:
+                rows["anomaly"][row] |= np.uint64(DATE_OUT_OF_RANGE)
+        for name in DERIVED:
+            found[name].append(getattr(told, name))
+        subjects.append(None if client else told.subject)
+        client_subjects.append(told.subject if client else None)
+    return {**found, "subject": subjects, "client_subject": client_subjects}
+
+
+def _spell(raw: bytes) -> str:
+    try:
+        return spell_name(raw)
+    except (DerError, ValueError):
+        return ""
+
+
+def _hosts(raw: bytes) -> list[str]:
+    return [name.lower() for name in read_alternative_names(raw).dns]
+
+
+def _common(raw: bytes) -> list[str]:
+    try:
+        return [name.lower() for name in common_names(raw)]
+    except (DerError, ValueError):
+        return []
+
+
+def matches_name(host: str, pattern: str) -> bool:
+    """Say whether a name of a certificate is for a host; a star stands for the first label (RFC 6125 §6.4.3)."""
+    if host == pattern:
+        return True
+    if not pattern.startswith("*.") or pattern.count(".") < FEWEST_DOTS:
+        return False
+    label, dot, rest = host.partition(".")
+    return bool(label and dot) and rest == pattern[2:]
+
+
+def complete_sessions(rows: Rows, text: Wire) -> dict[str, Any]:
+    """Spell the names of both sides, and say whether the one asked for is among the server's."""
+    spelt: dict[str, list[str | None]] = {}
+    for name in ("subject", "issuer", "client_subject", "client_issuer"):
+        raws = _pieces(text, rows[f"{name}_der"])
+        spelt[name] = [None if raw is None else _once(_NAMES, b"d" + raw, _spell, raw) or None for raw in raws]
+    asked = _pieces(text, rows["server_name"])
+    subjects, others = _pieces(text, rows["subject_der"]), _pieces(text, rows["names_der"])
+    fits: list[bool | None] = []
+    for host, subject, names in zip(asked, subjects, others, strict=True):
+        if host is None or subject is None:
+            fits.append(None)
+            continue
+        patterns = _once(_NAMES, b"h" + names, _hosts, names) if names else []
+        # Common names count only where no alternative name is a host's (RFC 6125 §6.4.4).
+        patterns = patterns or _once(_NAMES, b"c" + subject, _common, subject)
+        wanted = host.decode("latin-1").lower().rstrip(".")
+        fits.append(any(matches_name(wanted, pattern) for pattern in patterns))
+    return {**spelt, "sni_matches_cert": fits}
+
+
+COMPLETE = {"tls": complete_sessions, "certificates": complete_certificates}

@@ -1,0 +1,122 @@
+"""Keys of QUIC's Initial packets, which anybody can compute (RFC 9001 §5.2, RFC 9369 §3.3)."""
+
+import numpy as np
+
+from sonde.wire import Int, Ints, Row, Wire, kernel, u8, u32
+from sonde.wire.aes import count_through, encrypt_block, expand_key
+from sonde.wire.digest import hmac_sha256
+
+MOST_INFO = 40  # octets of a label and its lengths
+KEY, IV, HEADER_KEY, SET = 0, 16, 28, 44  # octets; a set for each role
+TAG, SAMPLE_DISTANCE = 16, 4
+VERSION_2 = 0x6B3343CF
+
+KEYS = np.dtype(
+    [
+        ("ready", "u1"),
+        ("id_length", "u1"),
+        ("id", "u1", (MOST_INFO,)),  # of the client's first packet
+        ("sets", "u1", (2 * SET,)),  # client's, server's
+        ("info", "u1", (MOST_INFO,)),
+        ("secret", "i8", (8,)),
+        ("own_secret", "i8", (8,)),
+        ("schedule", "i8", (44,)),
+        ("block", "i8", (4,)),
+        ("nonce", "i8", (3,)),
+    ],
+    align=True,
+)
+
+_SALTS = (
+    "38762cf7f55934b34d179ae6a4c80cadccbb7f0a",  # version 1 (RFC 9001 §5.2), drafts 33 and 34
+    "0dede3def700a6db819381be6e269dcbf9bd2ed9",  # version 2 (RFC 9369 §3.3.1)
+    "afbfec289993d24c9e9786f19c6111e04390a899",  # drafts 29 to 32
+    "c3eef712c72ebb5a11a7d2432bb46365bef9f502",  # drafts 23 to 28
+)
+SALTS = np.array([np.frombuffer(bytes.fromhex(salt).ljust(32, b"\0"), ">u4") for salt in _SALTS]).astype(np.int64)
+
+
+def _info(label: str, length: int) -> bytes:
+    """Spell HkdfLabel (RFC 8446 §7.1) and the counter of HKDF's first block."""
+    named = b"tls13 " + label.encode()
+    return length.to_bytes(2, "big") + bytes([len(named)]) + named + b"\0\1"
+
+
+_LABELS = [
+    *(_info(label, 32) for label in ("client in", "server in")),
+    *(_info(f"{prefix} {label}", size) for prefix in ("quic", "quicv2") for label, size in (("key", 16), ("iv", 12), ("hp", 16))),
+]
+INFOS = np.array([list(info.ljust(MOST_INFO, b"\0")) for info in _LABELS], np.uint8)
+INFO_LENGTHS = np.array([len(info) for info in _LABELS], np.int64)
+FIRST_PART = 2  # of version 1 in INFOS; three further on, version 2's
+
+
+@kernel
+def salt_of(version: Int) -> Int:
+    """Give which salt a version uses; -1 where it is not known."""
+    if version == 1 or version == 0xFF000021 or version == 0xFF000022:
+        return 0
+    if version == VERSION_2:
+        return 1
+    if 0xFF00001D <= version <= 0xFF000020:
+        return 2
+    if 0xFF000017 <= version <= 0xFF00001C or version == 0xFACEB002:
+        return 3
+    return -1
+
+
+@kernel
+def expand(which: Int, key: Ints, keys: Row, digest: Ints, words: Ints) -> None:
+    """Run HKDF-Expand-Label for one of INFOS; the result is left in `digest`."""
+    for place in range(MOST_INFO):
+        keys["info"][place] = INFOS[which, place]
+    hmac_sha256(key, keys["info"], INFO_LENGTHS[which], digest, words)
+
+
+@kernel
+def derive_keys(keys: Row, version: Int, digest: Ints, words: Ints) -> None:
+    """Make the keys of both roles from the client's first connection id."""
+    salt = salt_of(version)
+    for word in range(8):
+        keys["own_secret"][word] = SALTS[salt, word]
+    hmac_sha256(keys["own_secret"], keys["id"], np.int64(keys["id_length"]), digest, words)
+    for word in range(8):
+        keys["secret"][word] = digest[word]
+    for step in range(8):  # for each role its secret, then key, IV and header key of it
+        role, part = step >> 2, (step & 3) - 1
+        if part < 0:
+            for word in range(8):
+                keys["own_secret"][word] = keys["secret"][word]
+            expand(role, keys["own_secret"], keys, digest, words)
+            for word in range(8):
+                keys["own_secret"][word] = digest[word]
+            continue
+        expand(FIRST_PART + part + (3 if version == VERSION_2 else 0), keys["own_secret"], keys, digest, words)
+        start = role * SET + (KEY if part == 0 else IV if part == 1 else HEADER_KEY)
+        for octet in range(12 if part == 1 else 16):
+            keys["sets"][start + octet] = digest[octet >> 2] >> (24 - 8 * (octet & 3)) & 0xFF
+    keys["ready"] = 1
+
+
+@kernel
+def open_initial(octets: Wire, at: Int, body: Int, stop: Int, keys: Row, role: Int, out: Wire, put: Int) -> Int:
+    """Decrypt the packet at..stop, whose number is at `body`, to out[put:]; give its size, or -1."""
+    own, block, schedule = role * SET, keys["block"], keys["schedule"]
+    expand_key(keys["sets"], own + HEADER_KEY, schedule)
+    for word in range(4):
+        block[word] = u32(octets, body + SAMPLE_DISTANCE + 4 * word)
+    encrypt_block(schedule, block)  # the mask (RFC 9001 §5.4.3)
+    first = u8(octets, at) ^ block[0] >> 24 & 0x0F
+    size = (first & 3) + 1
+    if first & 0x0C or stop - TAG - body - size <= 0:
+        return -1  # reserved bits must be 0 (RFC 9000 §17.2)
+    mask = (block[0] << 8 & 0xFFFFFFFF | block[1] >> 24) >> 8 * (4 - size)
+    number = np.int64(0)
+    for octet in range(size):
+        number = number << 8 | u8(octets, body + octet)
+    for word in range(3):
+        keys["nonce"][word] = u32(keys["sets"], own + IV + 4 * word)
+    keys["nonce"][2] ^= number ^ mask
+    expand_key(keys["sets"], own + KEY, schedule)
+    count_through(keys["nonce"], octets, body + size, stop - TAG, schedule, block, out, put)
+    return stop - TAG - body - size
