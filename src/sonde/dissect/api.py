@@ -26,6 +26,7 @@ A stream dissector steers its driver through `conn`:
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -59,11 +60,13 @@ def places(record: type[Record]) -> Any:  # noqa: ANN401
 
 def outs(dissector: "Dissector", tables: list[Out]) -> Any:  # noqa: ANN401
     """Give what a dissector's kernels take as `out`: its table, or a named tuple of them."""
-    if len(tables) == 1:
-        return tables[0]
-    names = [table_name(record) for record in dissector.records]
-    made = NamedTuple(f"{dissector.protocol.name.title()}Outs", [(name, Out) for name in names])  # type: ignore[misc]
-    return made(*tables)
+    return tables[0] if len(tables) == 1 else _outs_type(dissector.protocol.name, dissector.records)(*tables)
+
+
+@cache
+def _outs_type(name: str, records: tuple[type[Record], ...]) -> Any:  # noqa: ANN401
+    """Make the type once: compiled kernels are found again by the identity of types."""
+    return NamedTuple(f"{name.title()}Outs", [(table_name(record), Out) for record in records])  # type: ignore[misc]
 
 
 @dataclass(frozen=True)

@@ -50,7 +50,7 @@ def new_out(record: type[Record], capacity: int, room: int, keep: Wire | None = 
     if keep is None:
         keep = np.ones(len(columns(record)), np.uint8)
     out = Out(
-        rows=np.empty(capacity, row_dtype(record)),
+        rows=np.zeros(capacity, row_dtype(record)),  # no row is open at first
         null=null_row(record),
         text=np.empty(room, np.uint8),
         free=np.arange(capacity - 1, -1, -1, dtype=np.int64),

@@ -2,9 +2,9 @@
 
 A kernel is compiled by Numba when it is first called and its machine code is kept.
 Later processes load that code through llvmlite alone and never import Numba, which
-saves about 0.3 s at each start (docs/decisions/0002). What is kept lies in a folder
-named by a digest of all sources of the package, so no kernel outlives an edit of any
-kernel that it calls.
+saves about 0.3 s at each start (docs/decisions/0002). What is kept is named by a digest
+of the sources and constants that a kernel can reach, so no kernel outlives an edit of any
+kernel that it calls, and an edit of one protocol costs no other's compilation.
 
 Kernels called from Python take arrays, named tuples of arrays, and whole numbers.
 They run without the GIL and with bounds checks. `NUMBA_DISABLE_JIT=1` runs the same
@@ -20,14 +20,14 @@ import threading
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
+from types import ModuleType
 from typing import Any, Generic, ParamSpec, TypeVar, cast, overload
 
 import numpy as np
 
 INTERPRETED = os.environ.get("NUMBA_DISABLE_JIT", "0") not in ("", "0")
-PACKAGE = Path(__file__).resolve().parent.parent
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -97,9 +97,17 @@ class Kernel(Generic[P, R]):
 
     def kept_at(self, args: tuple[Any, ...]) -> Path:
         """Give the file in which the machine code for these argument types is kept."""
-        kinds = repr([_describe(arg) for arg in args])
-        digest = hashlib.blake2b(kinds.encode(), digest_size=10).hexdigest()
-        return cache_folder() / f"{self.name}-{digest}"
+        digest = hashlib.blake2b(self.sources, digest_size=12)
+        digest.update(repr([_describe(arg) for arg in args]).encode())
+        return cache_folder() / f"{self.name}-{digest.hexdigest()}"
+
+    @cached_property
+    def sources(self) -> bytes:
+        """Digest what this kernel's machine code is made from: see `_reachable`."""
+        digest = hashlib.blake2b(digest_size=16)
+        for part in sorted(_reachable(self)):
+            digest.update(part)
+        return digest.digest()
 
     @cached_property
     def dispatcher(self) -> Any:  # noqa: ANN401
@@ -176,30 +184,75 @@ def _compile_share(share: list[tuple[Kernel[..., Any], tuple[Any, ...]]]) -> Non
         _keep(kernel.kept_at(args), _compile(kernel, args))
 
 
-_folder: Path | None = None
+def _reachable(kernel: "Kernel[..., Any]") -> set[bytes]:
+    """Spell out all that can change a kernel's machine code.
+
+    For each function that it reaches, through names, modules and closures: the source
+    file, and the value of each constant; a function made at run time tells its code.
+    """
+    found: set[bytes] = set()
+    seen: set[int] = set()
+    waiting: list[Any] = [kernel]
+    while waiting:
+        each = waiting.pop()
+        if id(each) in seen:
+            continue
+        seen.add(id(each))
+        if not isinstance(each, Kernel):
+            found.add(_spell(each))
+            continue
+        function: Any = each.function
+        code = function.__code__
+        found.add(_file_digest(code.co_filename) or code.co_code + repr(code.co_consts).encode())
+        found.add(repr((each.name, each.wraps)).encode())
+        waiting += [cell.cell_contents for cell in function.__closure__ or ()]
+        scope = function.__globals__
+        for value in [scope[name] for name in code.co_names if name in scope]:
+            if isinstance(value, ModuleType):
+                members = vars(value)
+                waiting += [members[name] for name in code.co_names if name in members]
+            else:
+                waiting.append(value)
+    return found
 
 
+def _spell(value: Any) -> bytes:  # noqa: ANN401
+    """Spell a constant that a kernel refers to."""
+    if isinstance(value, np.ndarray):
+        return repr((value.dtype.str, value.shape)).encode() + value.tobytes()
+    if isinstance(value, type):
+        return f"{value.__qualname__}{getattr(value, '_fields', '')}".encode()
+    if isinstance(value, (int, float, str, bytes, tuple, np.generic)):
+        return repr(value).encode()
+    return getattr(value, "__name__", type(value).__name__).encode()
+
+
+@cache
+def _file_digest(name: str) -> bytes:
+    """Digest a source file of the package; nothing for what is none."""
+    try:
+        return hashlib.blake2b(Path(name).read_bytes(), digest_size=16).digest()
+    except OSError:
+        return b""
+
+
+@cache
 def cache_folder() -> Path:
-    """Give the folder of kept machine code for these sources, this Python and this CPU."""
-    global _folder  # noqa: PLW0603
-    if _folder is None:
-        digest = hashlib.blake2b(digest_size=12)
-        for source in sorted(PACKAGE.rglob("*.py")):
-            digest.update(source.read_bytes())
-        import llvmlite  # noqa: PLC0415
-        import llvmlite.binding as llvm  # noqa: PLC0415
+    """Give the folder of kept machine code for this Python, this Numba's LLVM and this CPU."""
+    import llvmlite  # noqa: PLC0415
+    import llvmlite.binding as llvm  # noqa: PLC0415
 
-        host = (llvm.get_host_cpu_name(), llvm.get_host_cpu_features().flatten())
-        digest.update(repr((host, llvmlite.__version__, np.__version__, sys.version)).encode())
-        home = os.environ.get("SONDE_CACHE") or os.environ.get("XDG_CACHE_HOME")
-        base = Path(home) if home else Path.home() / ".cache"
-        folder = base / "sonde" / digest.hexdigest()
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-        except OSError:  # a home that cannot be written: this process alone keeps its code
-            folder = Path(tempfile.mkdtemp(prefix="sonde-kernels-"))
-        _folder = folder
-    return _folder
+    host = (llvm.get_host_cpu_name(), llvm.get_host_cpu_features().flatten())
+    described = repr((host, llvmlite.__version__, np.__version__, sys.version)).encode()
+    digest = hashlib.blake2b(described + _file_digest(__file__), digest_size=8).hexdigest()
+    home = os.environ.get("SONDE_CACHE") or os.environ.get("XDG_CACHE_HOME")
+    base = Path(home) if home else Path.home() / ".cache"
+    folder = base / "sonde" / digest
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError:  # a home that cannot be written: this process alone keeps its code
+        folder = Path(tempfile.mkdtemp(prefix="sonde-kernels-"))
+    return folder
 
 
 def _keep(path: Path, kept: bytes) -> None:
@@ -234,7 +287,7 @@ def _describe(arg: Any) -> Any:  # noqa: ANN401
         fields = arg.dtype.fields
         return (arg.dtype.str, arg.ndim, arg.dtype.itemsize, str(fields))
     if isinstance(arg, tuple):
-        return (type(arg).__name__, [_describe(item) for item in arg])
+        return (type(arg).__name__, getattr(arg, "_fields", ()), [_describe(item) for item in arg])
     return "int"
 
 
