@@ -5,15 +5,12 @@
     drops[packets_table.ARP]  # frames that were not looked into, by reason
 """
 
-from typing import NamedTuple
-
 import numpy as np
 
 from sonde.decode import cursor as c
 from sonde.decode import link, network, transport, tunnel
 from sonde.table.frames import Block
 from sonde.table.packets import (
-    BAD_HEADER,
     DROPS,
     NO_TUNNEL,
     PACKET,
@@ -29,58 +26,61 @@ MOST_ROWS = 6  # of one frame: five tunnels and what they carry
 NO_VLAN = -1
 
 
-class Settings(NamedTuple):
-    """What decoding needs to know: one array, [verify checksums, lanes, hash key]."""
-
-    values: Ints
+VERIFY, LANES, KEY = range(3)  # places in the settings
 
 
-def settings(*, verify: bool, lanes: int, key: int) -> Settings:
+def settings(*, verify: bool, lanes: int, key: int) -> Ints:
     """Make the settings; `key` is secret, or a sender could choose hash buckets."""
-    return Settings(np.array([verify, lanes, np.int64(np.uint64(key))], np.int64))
+    return np.array([verify, lanes, np.int64(np.uint64(key))], np.int64)
 
 
-def decode(block: Block, chosen: Settings) -> tuple[Rows, Ints]:
+def decode(block: Block, chosen: Ints) -> tuple[Rows, Ints]:
     """Decode all frames of a block; give its packets and the counts of what was dropped."""
     packets = np.empty(len(block.frames) * MOST_ROWS, PACKET)
     drops = np.zeros(len(DROPS), np.int64)
-    cursor = np.zeros(c.SIZE, np.int64)
-    start = np.array([block.first, 0], np.int64)
-    count = decode_frames(block.wire, block.frames, start, packets, drops, (chosen.values, cursor))
-    return packets[:count], drops
+    work = (chosen, np.zeros(c.SIZE, np.int64))
+    return packets[: decode_frames(block.wire, block.frames, block.first, packets, drops, work)], drops
 
 
 @kernel
 def decode_frames(
-    wire: Wire, frames: Rows, start: Ints, packets: Rows, drops: Ints, work: tuple[Ints, Ints]
+    wire: Wire, frames: Rows, first: Int, packets: Rows, drops: Ints, work: tuple[Ints, Ints]
 ) -> Int:
-    """Decode frames from number start[1] on; give how many packet rows were written."""
-    chosen, at = work
+    """Decode frames, the first of which has this number; give how many packet rows were written."""
     count = 0
     for number in range(len(frames)):
-        frame = frames[number]
-        before = count
-        at[c.AT] = frame["at"]
-        at[c.FIRST] = frame["at"]
-        at[c.END] = frame["at"] + frame["length"]
-        at[c.WIRE_END] = frame["at"] + max(np.int64(frame["original"]), np.int64(frame["length"]))
-        at[c.VLAN] = NO_VLAN
-        at[c.INNER_VLAN] = NO_VLAN
-        at[c.TUNNELS] = 0
-        at[c.TUNNEL_ID] = -1
-        at[c.DROP] = RECORDED
-        at[c.LAYER] = link.first_layer(np.int64(frame["link"]))
-        if at[c.LAYER] == c.DONE:
-            link.stop(at, UNKNOWN_LINK)
-        count = decode_layers(wire, at, packets, count, chosen)
-        if at[c.DROP] != RECORDED:
-            if count > before:
-                packets[count - 1]["outer"] = 0  # a tunnel whose inside tells nothing
-            else:
-                drops[at[c.DROP]] += 1
-        for row in range(before, count):
-            packets[row]["ts"] = frame["ts"]
-            packets[row]["frame"] = start[0] + number
+        count = decode_frame(wire, frames[number], first + number, (packets, count), drops, work)
+    return count
+
+
+@kernel
+def decode_frame(
+    wire: Wire, frame: Row, number: Int, results: tuple[Rows, Int], drops: Ints, work: tuple[Ints, Ints]
+) -> Int:
+    """Decode one frame into the rows from a place on; give the place behind them."""
+    packets, before = results
+    chosen, at = work
+    at[c.AT] = frame["at"]
+    at[c.FIRST] = frame["at"]
+    at[c.END] = frame["at"] + frame["length"]
+    at[c.WIRE_END] = frame["at"] + max(np.int64(frame["original"]), np.int64(frame["length"]))
+    at[c.VLAN] = NO_VLAN
+    at[c.INNER_VLAN] = NO_VLAN
+    at[c.TUNNELS] = 0
+    at[c.TUNNEL_ID] = -1
+    at[c.DROP] = RECORDED
+    at[c.LAYER] = link.first_layer(np.int64(frame["link"]))
+    if at[c.LAYER] == c.DONE:
+        link.stop(at, UNKNOWN_LINK)
+    count = decode_layers(wire, at, packets, before, chosen)
+    if at[c.DROP] != RECORDED:
+        if count > before:
+            packets[count - 1]["outer"] = 0  # a tunnel whose inside tells nothing
+        else:
+            drops[at[c.DROP]] += 1
+    for row in range(before, count):
+        packets[row]["ts"] = frame["ts"]
+        packets[row]["frame"] = number
     return count
 
 
@@ -154,7 +154,7 @@ def decode_packet(wire: Wire, at: Ints, packets: Rows, count: Int, layer: Int, c
     packet["tunnels"] = at[c.TUNNELS]
     packet["tunnel_id"] = at[c.TUNNEL_ID]
     if layer == c.IPV4:
-        protocol = network.decode_ipv4(wire, at, packet, chosen[0])
+        protocol = network.decode_ipv4(wire, at, packet, chosen[VERIFY])
     else:
         protocol = network.decode_ipv6(wire, at, packet)
     if protocol < 0:
@@ -169,7 +169,7 @@ def decode_packet(wire: Wire, at: Ints, packets: Rows, count: Int, layer: Int, c
         at[c.LAYER] = c.DONE
         key_packet(packet, chosen)
         return count + 1
-    transport.decode_transport(wire, at, packet, protocol, chosen[0])
+    transport.decode_transport(wire, at, packet, protocol, chosen[VERIFY])
     if at[c.DROP] != RECORDED:
         return count
     key_packet(packet, chosen)
@@ -200,7 +200,7 @@ def enter_tunnel(wire: Wire, at: Ints, packet: Row, protocol: Int) -> None:
 @kernel(wraps=True)
 def key_packet(packet: Row, chosen: Ints) -> None:
     """Hash the flow key, the same for both directions, and choose the lane by addresses."""
-    key = np.uint64(chosen[2])
+    key = np.uint64(chosen[KEY])
     src_port, dst_port = np.uint64(packet["src_port"]), np.uint64(packet["dst_port"])
     src, dst = packet["src_low"], packet["dst_low"]
     forward = src < dst or (src == dst and src_port <= dst_port)
@@ -216,7 +216,7 @@ def key_packet(packet: Row, chosen: Ints) -> None:
     else:
         state = mix(mix(mix(key, packet["dst_high"], key), dst, key), packet["src_high"], key)
         state = mix(state, src, key)
-    lanes = np.uint64(chosen[1])
+    lanes = np.uint64(chosen[LANES])
     packet["lane"] = (state >> np.uint64(40)) % lanes if lanes > np.uint64(1) else np.uint64(0)
     sixteen = np.uint64(16)
     ports = src_port << sixteen | dst_port if forward else dst_port << sixteen | src_port

@@ -83,7 +83,7 @@ class Dissector:
     anomalies: tuple[str, ...] = ()
     #: By table: Python that derives fields in bulk from the closed rows and their text,
     #: (rows, text) -> {field: list or Arrow array}.
-    complete: Mapping[str, Callable[[Any, Any], Mapping[str, Any]]] = field(default_factory=dict)
+    complete: Mapping[str, Callable[[Any, Any], Mapping[str, Any]]] = field(default_factory=dict, hash=False)
     #: Octets that one side may hold back while a message is incomplete.
     max_held: int = 1 << 16
 

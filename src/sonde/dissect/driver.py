@@ -20,8 +20,8 @@ from sonde.table.streams import (
 from sonde.table.turns import DATAGRAM, HELD, LOST
 from sonde.wire import Int, Ints, Kernel, Row, Rows, Wire, kernel
 
-# Places in Conns.count.
-FREE, WANTS_NAMES_ONLY, PROGRESS, REFUSED = range(4)
+# Places in Conns.count. Rows from FRESH on were never used: their memory is untouched.
+FREE, WANTS_NAMES_ONLY, PROGRESS, REFUSED, FRESH = range(5)
 
 
 class Conns(NamedTuple):
@@ -36,25 +36,21 @@ class Conns(NamedTuple):
 def new_conns(dissector: Dissector, capacity: int, *, names_only: bool = False) -> Conns:
     """Make room for the state of so many flows."""
     count = np.zeros(8, np.int64)
-    count[FREE] = capacity
     count[WANTS_NAMES_ONLY] = names_only
-    free = np.arange(capacity - 1, -1, -1, dtype=np.int64)
+    free = np.empty(capacity, np.int64)
     return Conns(np.zeros(capacity, dissector.state), free, count, np.zeros(1, dissector.state))
 
 
 def grow_conns(conns: Conns, wanted: int, most: int) -> Conns:
     """See to it that so many rows are free, with at most `most` rows in all."""
-    old, held = len(conns.rows), int(conns.count[FREE])
-    if held >= wanted or old >= most:
+    old, fresh, free = len(conns.rows), int(conns.count[FRESH]), int(conns.count[FREE])
+    if free + old - fresh >= wanted or old >= most:
         return conns
-    capacity = min(max(old * 2, old + wanted - held), most)
-    rows = np.zeros(capacity, conns.rows.dtype)
-    rows[:old] = conns.rows
-    free = np.empty(capacity, np.int64)
-    free[:held] = conns.free[:held]
-    free[held : held + capacity - old] = np.arange(old, capacity)
-    conns.count[FREE] = held + capacity - old
-    return Conns(rows, free, conns.count, conns.blank)
+    capacity = min(max(old * 2, fresh + wanted), most)
+    rows, larger = np.zeros(capacity, conns.rows.dtype), np.empty(capacity, np.int64)
+    rows[:fresh] = conns.rows[:fresh]
+    larger[:free] = conns.free[:free]
+    return Conns(rows, larger, conns.count, conns.blank)
 
 
 class Drivers(NamedTuple):
@@ -71,11 +67,15 @@ def conn_of(stream: Row, conns: Conns) -> Int:
     """Give the state row of a stream, made on first use; -1 where none is left."""
     if stream["conn"] >= 0:
         return np.int64(stream["conn"])
-    if conns.count[FREE] == 0:
+    if conns.count[FREE] > 0:
+        conns.count[FREE] -= 1
+        place = conns.free[conns.count[FREE]]
+    elif conns.count[FRESH] < len(conns.rows):
+        place = conns.count[FRESH]
+        conns.count[FRESH] += 1
+    else:
         conns.count[REFUSED] += 1
         return -1
-    conns.count[FREE] -= 1
-    place = conns.free[conns.count[FREE]]
     conns.rows[place] = conns.blank[0]
     conn = conns.rows[place]
     conn["flow"] = stream["flow"]

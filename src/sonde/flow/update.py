@@ -1,7 +1,7 @@
 """The stage's main function: packets find their flows.
 
     flows = new_flows(1 << 16)
-    update_flows(flows, packets, policy, lane)      # packets["flow"], packets["side"]
+    update_flows(flows, packets, limits.as_array(), servers, drops)  # packets["flow"], packets["side"]
     flows.ended[:flows.count[ENDED]]                # slots whose records are due
 """
 
@@ -17,13 +17,14 @@ from sonde.table.flows import (
     CLOSED,
     END_DETECTED,
     ENDED,
-    FREE,
+    FRESH,
     FULL,
     HAND,
     IDLE_TIMEOUT,
     INACTIVE,
     LACK_OF_RESOURCES,
     LATEST,
+    LEFT,
     NEW,
     PARTIAL,
     RESET,
@@ -33,8 +34,9 @@ from sonde.table.flows import (
     add_letter,
     append_letter,
     end_flow,
-    grow_flows,
+    grow_buckets,
     repeat_letter,
+    take_slot,
 )
 from sonde.table.packets import ACK, FLOW_TABLE_FULL, SYN
 from sonde.wire import NO_TIME, Int, Ints, Row, Rows, Wire, kernel
@@ -76,54 +78,57 @@ class Limits:
 
 
 @kernel
-def update_flows(flows: Flows, packets: Rows, lane: Int, limits: Ints, servers: Wire, drops: Ints) -> None:
-    """Find or make the flow of each packet of a lane and account for the packet.
+def update_flows(flows: Flows, packets: Rows, limits: Ints, servers: Wire, drops: Ints) -> None:
+    """Account for packets in order: see `update_flow`."""
+    for number in range(len(packets)):
+        update_flow(flows, packets[number], limits, servers, drops)
+
+
+@kernel
+def update_flow(flows: Flows, packet: Row, limits: Ints, servers: Wire, drops: Ints) -> Int:
+    """Find or make the flow of a packet and account for it; give its slot, or -1.
 
     `servers` has bit 0 (TCP) and bit 1 (UDP) set for ports where servers are expected;
     they decide who is the originator when a flow's beginning was not seen.
     """
-    rows = flows.rows
-    for number in range(len(packets)):
-        packet = packets[number]
-        if packet["lane"] != lane or packet["fragment"] == 1:
-            continue
-        slot = find_flow(flows, packet)
-        if slot >= 0:
-            reason = due(rows[slot], packet, packet["ts"], limits)
-            if reason:
-                end_flow(flows, slot, reason)
-                slot = -1
+    slot = find_flow(flows, packet)
+    if slot >= 0:
+        reason = due(flows.rows[slot], packet, packet["ts"], limits)
+        if reason:
+            end_flow(flows, slot, reason)
+            slot = -1
+    if slot < 0:
+        slot = make_flow(flows, packet, servers)
         if slot < 0:
-            slot = make_flow(flows, packet, servers)
-            if slot < 0:
-                if packet["outer"] == 0:
-                    drops[FLOW_TABLE_FULL] += 1
-                continue
-        flow = rows[slot]
-        side = side_of(flow, packet)
-        packet["flow"] = slot
-        packet["side"] = side
-        if packet["bad_checksum"] == 1:
-            flow["oddities"] |= CHECKSUM_WRONG
-            repeat_letter(flow, side, COUNT_C, LETTER_C)
-            packet["payload_length"] = 0
-            continue
-        if limits[INTERIM] > 0 and packet["ts"] - flow["part_start"] >= limits[INTERIM]:
-            part_flow(flows, slot)
-        count_packet(flow, packet, side)
-        flows.count[LATEST] = max(flows.count[LATEST], packet["ts"])
+            if packet["outer"] == 0:
+                drops[FLOW_TABLE_FULL] += 1
+            return -1
+    flow = flows.rows[slot]
+    side = side_of(flow, packet)
+    packet["flow"] = slot
+    packet["side"] = side
+    if packet["bad_checksum"] == 1:
+        flow["oddities"] |= CHECKSUM_WRONG
+        repeat_letter(flow, side, COUNT_C, LETTER_C)
+        packet["payload_length"] = 0
+        return slot
+    if limits[INTERIM] > 0 and packet["ts"] - flow["part_start"] >= limits[INTERIM]:
+        part_flow(flows, slot)
+    count_packet(flow, packet, side)
+    flows.count[LATEST] = max(flows.count[LATEST], packet["ts"])
+    return slot
 
 
 @kernel
 def find_flow(flows: Flows, packet: Row) -> Int:
     """Give the slot of the packet's flow, or -1."""
     wanted = packet["hash"]
-    slot = flows.buckets[np.int64(wanted & np.uint64(len(flows.buckets) - 1))]
+    slot = flows.buckets[np.int64(wanted & np.uint64(len(flows.buckets) - 1))] - 1
     while slot >= 0:
         flow = flows.rows[slot]
         if flow["hash"] == wanted and same_key(flow, packet):
             return slot
-        slot = np.int64(flow["next"])
+        slot = np.int64(flow["next"]) - 1
     return -1
 
 
@@ -198,11 +203,10 @@ def overdue(flow: Row, now: Int, limits: Ints) -> Int:
 @kernel
 def make_flow(flows: Flows, packet: Row, servers: Wire) -> Int:
     """Begin a flow with its first packet; -1 where the table is full."""
-    if flows.count[FREE] == 0:
+    slot = take_slot(flows)
+    if slot < 0:
         flows.count[FULL] += 1
         return -1
-    flows.count[FREE] -= 1
-    slot = flows.free[flows.count[FREE]]
     flows.count[NEW] += 1
     flow = flows.rows[slot]
     flipped = wants_flip(packet, servers)
@@ -240,7 +244,7 @@ def make_flow(flows: Flows, packet: Row, servers: Wire) -> Int:
         append_letter(flow, 0, LETTER_FLIP)
     bucket = np.int64(packet["hash"] & np.uint64(len(flows.buckets) - 1))
     flow["next"] = flows.buckets[bucket]
-    flows.buckets[bucket] = slot
+    flows.buckets[bucket] = slot + 1
     return slot
 
 
@@ -370,11 +374,10 @@ def note_close(flow: Row, now: Int) -> None:
 @kernel
 def part_flow(flows: Flows, slot: Int) -> None:
     """Make an interim record: the counts so far end in a slot of their own."""
-    if flows.count[FREE] == 0:
+    copy = take_slot(flows)
+    if copy < 0:
         return
     flow = flows.rows[slot]
-    flows.count[FREE] -= 1
-    copy = flows.free[flows.count[FREE]]
     flows.rows[copy] = flow
     part = flows.rows[copy]
     part["used"] = 2
@@ -395,9 +398,9 @@ def part_flow(flows: Flows, slot: Int) -> None:
 @kernel
 def sweep_flows(flows: Flows, now: Int, limits: Ints) -> None:
     """Look at some flows, in turn, and end those that are overdue."""
-    hand = flows.count[HAND]
-    for _ in range(min(SWEEP_ROWS, len(flows.rows))):
-        hand = hand + 1 if hand + 1 < len(flows.rows) else 0
+    hand, used = flows.count[HAND], flows.count[FRESH]
+    for _ in range(min(SWEEP_ROWS, used)):
+        hand = hand + 1 if hand + 1 < used else 0
         flow = flows.rows[hand]
         if flow["used"] == 1:
             reason = overdue(flow, now, limits)
@@ -409,14 +412,14 @@ def sweep_flows(flows: Flows, now: Int, limits: Ints) -> None:
 @kernel
 def evict_flows(flows: Flows, wanted: Int) -> None:
     """End the flows that have been silent longest, in groups, until `wanted` have ended."""
-    hand = flows.count[HAND]
+    hand, used = flows.count[HAND], flows.count[FRESH]
     done = 0
-    for _ in range(len(flows.rows) // 8):
+    for _ in range(used // 8):
         if done >= wanted:
             break
         oldest = -1
         for _ in range(8):
-            hand = hand + 1 if hand + 1 < len(flows.rows) else 0
+            hand = hand + 1 if hand + 1 < used else 0
             if flows.rows[hand]["used"] == 1 and (
                 oldest < 0 or flows.rows[hand]["last"] < flows.rows[oldest]["last"]
             ):
@@ -430,7 +433,7 @@ def evict_flows(flows: Flows, wanted: Int) -> None:
 @kernel
 def end_all_flows(flows: Flows, reason: Int, now: Int, limits: Ints) -> None:
     """End every flow: the input is over."""
-    for slot in range(len(flows.rows)):
+    for slot in range(flows.count[FRESH]):
         flow = flows.rows[slot]
         if flow["used"] == 1:
             over = overdue(flow, now, limits)
@@ -438,10 +441,9 @@ def end_all_flows(flows: Flows, reason: Int, now: Int, limits: Ints) -> None:
             end_flow(flows, slot, END_DETECTED if closed else over if over else reason)
 
 
-def make_room(flows: Flows, packets: int, most: int) -> Flows:
-    """See to it that a block of so many packets finds free slots; grow up to `most` flows."""
-    while flows.count[FREE] < packets and len(flows.rows) < most:
-        flows = grow_flows(flows, min(len(flows.rows) * 2, most))
-    if flows.count[FREE] < packets:
-        evict_flows(flows, packets)
-    return flows
+def make_room(flows: Flows, packets: int) -> Flows:
+    """See to it that a block of so many packets finds free slots, if need be by eviction."""
+    lacking = min(packets, len(flows.rows) // 2) - int(flows.count[LEFT])
+    if lacking > 0:
+        evict_flows(flows, lacking)
+    return grow_buckets(flows)

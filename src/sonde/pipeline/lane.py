@@ -1,44 +1,62 @@
-"""One lane: the flows of one shard, from packets to closed rows.
+"""One lane: the flows of one shard, from frames to closed rows.
 
 A lane owns its flow table, streams and record tables; nothing is shared, so lanes run
 side by side without locks, and their number changes no result.
 """
 
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 import numpy as np
 
+from sonde.decode import settings
 from sonde.dissect import Conns, Dissector, Drivers, grow_conns, make_drivers, new_conns
 from sonde.dissect.api import outs
-from sonde.flow import end_all_flows, make_room, sweep_flows, update_flows
+from sonde.flow import end_all_flows, make_room, sweep_flows
 from sonde.identify import ROUTED, build_identify, new_results
+from sonde.pipeline.carry import Shard, carry_frames, new_shard
+from sonde.pipeline.group import group_ended, group_turns, new_starts
 from sonde.pipeline.plan import Plan
 from sonde.reassemble import (
     MOST_AHEAD_OCTETS,
-    Arrivals,
+    PROGRESS,
+    TURNS,
     close_ended,
+    count_pending,
     flush_ended,
-    order_segments,
+    new_fragments,
     release_turns,
 )
-from sonde.schema import Record, columns, row_dtype, table_name
-from sonde.table.flows import ENDED, FORCED_END, LATEST, NEW, Flows, free_ended, new_flows
-from sonde.table.out import CUT_TEXT, DONE, FREE, NO_ROOM, NO_ROW, TEXT, Out, move_text, new_out, settle
-from sonde.table.packets import DROPS, PACKET
-from sonde.table.streams import AHEAD, AHEAD_REFUSED, HELD_REFUSED, NO_STREAM, TOO_LONG, grow_streams, new_streams
+from sonde.schema import Protocol, Record, columns, row_dtype, table_name
+from sonde.table.flows import (
+    ENDED,
+    FORCED_END,
+    KEY,
+    LATEST,
+    NEW,
+    free_ended,
+    name_applications,
+    new_flows,
+    take_keys,
+)
+from sonde.table.out import CUT_TEXT, DONE, FREE, FRESH, NO_ROOM, NO_ROW, TEXT, Out, grow_out, move_text, new_out, settle
+from sonde.table.packets import DROPS, FRAGMENT_INCOMPLETE, INTERNAL, PACKET
+from sonde.table.streams import AHEAD, AHEAD_REFUSED, HELD_REFUSED, NO_STREAM, TOO_LONG, new_streams
 from sonde.table.turns import TURN
 from sonde.wire import Ints, KernelFault, Rows, Wire
 
 STREAM_BUDGET = 64 << 20  # octets held back for all streams of a lane
-MOST_STREAMS = 1 << 20
-FIRST_ROWS = 1 << 10
+MOST_STREAMS = 1 << 18  # flows under inspection at the same time
+FIRST_CONNS = 1 << 12
+FIRST_ROWS = 1 << 12
 SPARE_TEXT = 1 << 20
+MOST_FAULTS = 1000  # of one kernel in one block
 
 
 @dataclass(slots=True)
 class Batch:
-    """Closed rows of one table, the text they point to, and the flows they belong to."""
+    """Closed rows of one table, the text they point to, and the keys of their flows."""
 
     record: type[Record]
     dissector: Dissector
@@ -70,40 +88,41 @@ class Desk:
     wanted: bool
 
 
-_DRIVERS: dict[str, Drivers] = {}
-_IDENTIFY: dict[tuple[str, ...], Any] = {}
-
-
+@cache
 def drivers_of(dissector: Dissector) -> Drivers:
     """Give the entry kernels of a dissector, made once."""
-    return _DRIVERS.setdefault(dissector.protocol.name, make_drivers(dissector))
+    return make_drivers(dissector)
 
 
-def identify_of(plan: Plan) -> Any:  # noqa: ANN401
+@cache
+def identify_of(protocols: tuple[Protocol, ...]) -> Any:  # noqa: ANN401
     """Give the identification kernel, made once for a list of protocols."""
-    names = tuple(each.name for each in plan.protocols)
-    if names not in _IDENTIFY:
-        _IDENTIFY[names] = build_identify(plan.protocols)
-    return _IDENTIFY[names]
+    return build_identify(protocols)
 
 
 class Lane:
     """The state of one lane; call `take` for each block, then `finish` once."""
 
-    def __init__(self, plan: Plan, number: int) -> None:
-        """Make empty tables."""
+    def __init__(self, plan: Plan, number: int, key: int) -> None:
+        """Make empty tables; `key` is the run's secret for hashing, the same in all lanes."""
         self.plan, self.number = plan, number
-        self.flows: Flows = new_flows(1 << 14)
-        self.streams = new_streams(1 << 12, STREAM_BUDGET)
-        self.limits = plan.limits.as_array()
+        chosen = np.array([0, plan.overlap_last, MOST_AHEAD_OCTETS, 0], np.int64)
+        decoding = settings(verify=plan.verify_checksums, lanes=plan.lanes, key=key)
+        self.shard: Shard = new_shard(
+            new_flows(plan.most_flows),
+            new_streams(MOST_STREAMS, STREAM_BUDGET),
+            new_fragments(later_wins=plan.overlap_last),
+            (decoding, plan.limits.as_array(), plan.servers, chosen),
+            number,
+        )
         self.results = new_results(1 << 12)
         self.turns = np.empty(1 << 12, TURN)
-        self.chosen = np.array([0, number, plan.overlap_last, MOST_AHEAD_OCTETS], np.int64)
-        self.identify = identify_of(plan)
+        self.identify = identify_of(plan.protocols)
         self.scratch = np.zeros(1, PACKET)
+        self.starts, self.octets = new_starts(len(plan.protocols)), np.zeros(len(plan.protocols), np.int64)
+        self.order = np.empty(1 << 12, np.int64)
         self.desks = [self._desk(dissector) for dissector in plan.dissectors]
         self.by_number = {desk.number: desk for desk in self.desks}
-        self.counters: dict[str, int] = {}
 
     def _desk(self, dissector: Dissector) -> Desk:
         wanted = self.plan.wants(dissector)
@@ -112,55 +131,70 @@ class Lane:
             dissector,
             self.plan.protocol_names.index(dissector.protocol.name),
             drivers_of(dissector),
-            new_conns(dissector, 64, names_only=not wanted),
+            new_conns(dissector, FIRST_CONNS, names_only=not wanted),
             tables,
             outs(dissector, tables),
             wanted,
         )
 
-    def take(self, wire: Wire, extra: Wire, packets: Rows) -> Yield:
-        """Carry the packets of this lane through flow, reassembly, identification, dissection."""
-        made = Yield([], self.flows.rows[:0], np.zeros(len(DROPS), np.int64))
-        self.flows = make_room(self.flows, len(packets), self.plan.most_flows)
-        update_flows(self.flows, packets, self.number, self.limits, self.plan.servers, made.drops)
-        sweep_flows(self.flows, int(self.flows.count[LATEST]), self.limits)
-        self.streams = grow_streams(self.streams, len(packets), MOST_STREAMS)
-        room = 4 * len(packets) + 2 * int(self.streams.count[AHEAD]) + 64
-        self._reserve_turns(room)
-        self.chosen[0] = 0
-        order_segments(Arrivals(wire, extra, packets), self.flows, self.streams, self.turns, self.chosen)
+    def take(self, wire: Wire, frames: Rows, first: int) -> Yield:
+        """Carry this lane's share of a block from frames to closed rows."""
+        shard = self.shard
+        made = Yield([], shard.flows.rows[:0], np.zeros(len(DROPS), np.int64))
+        room = 4 * len(frames) + 2 * int(shard.streams.count[AHEAD]) + 64
+        if len(self.turns) < room:
+            self.turns = np.empty(room, TURN)
+        shard.chosen[TURNS] = 0
+        shard.chosen[PROGRESS] = 0
+        before = len(made.faults)
+        self._guard(made, carry_frames, wire, frames, first, shard, self.turns)
+        made.drops[INTERNAL] += len(made.faults) - before
+        flows = make_room(shard.flows, len(frames))
+        sweep_flows(flows, int(flows.count[LATEST]), shard.limits)
+        if flows is not shard.flows:
+            self.shard = shard._replace(flows=flows)
         return self._read(wire, made)
 
     def finish(self) -> Yield:
         """The input is over: end every flow."""
-        made = Yield([], self.flows.rows[:0], np.zeros(len(DROPS), np.int64))
-        end_all_flows(self.flows, FORCED_END, int(self.flows.count[LATEST]), self.limits)
-        self._reserve_turns(2 * int(self.streams.count[AHEAD]) + 64)
-        self.chosen[0] = 0
-        return self._read(np.zeros(1, np.uint8), made)
-
-    def _reserve_turns(self, room: int) -> None:
+        shard = self.shard
+        made = Yield([], shard.flows.rows[:0], np.zeros(len(DROPS), np.int64))
+        end_all_flows(shard.flows, FORCED_END, int(shard.flows.count[LATEST]), shard.limits)
+        room = 2 * int(shard.streams.count[AHEAD]) + 64
         if len(self.turns) < room:
             self.turns = np.empty(room, TURN)
+        shard.chosen[TURNS] = 0
+        made.drops[FRAGMENT_INCOMPLETE] += int(count_pending(shard.fragments))
+        return self._read(np.zeros(1, np.uint8), made)
 
     def _read(self, wire: Wire, made: Yield) -> Yield:
         """Identify and dissect the turns, close what ended, and gather what is done."""
-        flush_ended(self.flows, self.streams, self.scratch, self.turns, self.chosen)
-        turns = self.turns[: self.chosen[0]]
+        flows, streams = self.shard.flows, self.shard.streams
+        flush_ended(flows, streams, self.scratch, self.turns, self.shard.chosen)
+        turns = self.turns[: self.shard.chosen[TURNS]]
         routed = self._identify(wire, turns, made)
         self._dissect(wire, routed, made)
         self._finish_ended(made)
-        release_turns(self.streams, turns)
+        release_turns(streams, turns)
         self._gather(made)
-        close_ended(self.flows, self.streams)
-        ended = self.flows.ended[: self.flows.count[ENDED]]
-        made.flows = self.flows.rows[ended]
-        free_ended(self.flows)
+        close_ended(flows, streams)
+        ended = flows.ended[: flows.count[ENDED]]
+        made.flows = flows.rows.view(f"V{flows.rows.dtype.itemsize}").take(ended).view(flows.rows.dtype)
+        free_ended(flows)
+        self._take_drops(made)
         return made
+
+    def _take_drops(self, made: Yield) -> None:
+        """Move what was dropped into the yield; what decode dropped counts in one lane only."""
+        if self.number == 0:
+            made.drops += self.shard.undecoded
+        made.drops += self.shard.drops
+        self.shard.undecoded[:] = 0
+        self.shard.drops[:] = 0
 
     def _guard(self, made: Yield, kernel: Any, *args: Any) -> None:  # noqa: ANN401
         """Call a kernel that keeps its place; a tripped check costs one message, no more."""
-        for _ in range(1000):
+        for _ in range(MOST_FAULTS):
             try:
                 kernel(*args)
             except (KernelFault, IndexError) as fault:
@@ -172,88 +206,83 @@ class Lane:
         if len(self.results.turns) < 3 * len(turns) + 64:
             self.results = new_results(3 * len(turns) + 64)
         self.results.count[ROUTED] = 0
-        self._guard(made, self.identify, wire, turns, self.streams, self.flows, self.plan.matcher, self.results)
+        shard, matcher = self.shard, self.plan.matcher
+        self._guard(made, self.identify, wire, turns, shard.streams, shard.flows, matcher, self.results)
         return self.results.turns[: self.results.count[ROUTED]]
+
+    def _room_to_order(self, wanted: int) -> Ints:
+        if len(self.order) < wanted:
+            self.order = np.empty(wanted, np.int64)
+        return self.order
 
     def _dissect(self, wire: Wire, routed: Rows, made: Yield) -> None:
         if not len(routed):
             return
-        protocols = routed["protocol"]
-        for number in np.unique(protocols).tolist():
-            desk = self.by_number.get(number)
-            if desk is None:
-                continue
-            order = np.flatnonzero(protocols == number)
-            self._make_space(desk, len(order), int(routed["length"][order].sum()))
-            self._guard(made, desk.drivers.read, wire, routed, order, desk.conns, self.streams, desk.out)
+        order = self._room_to_order(len(routed))
+        group_turns(routed, self.starts, self.octets, order)
+        starts, octets = self.starts.tolist(), self.octets.tolist()
+        for desk in self.desks:
+            mine = order[starts[desk.number] : starts[desk.number + 1]]
+            if len(mine):
+                self._make_space(desk, len(mine), octets[desk.number])
+                streams = self.shard.streams
+                self._guard(made, desk.drivers.read, wire, routed, mine, desk.conns, streams, desk.out)
 
     def _finish_ended(self, made: Yield) -> None:
-        ended = self.flows.ended[: self.flows.count[ENDED]]
-        if not len(ended):
+        flows, streams = self.shard.flows, self.shard.streams
+        ended = int(flows.count[ENDED])
+        if not ended:
             return
-        places = self.flows.rows["stream"][ended]
-        places = places[places >= 0]
-        streams = self.streams.rows
-        protocols = streams["protocol"][places]
-        has_conn = streams["conn"][places] >= 0
-        for number in np.unique(protocols[has_conn]).tolist():
-            desk = self.by_number[number]
-            chosen = places[(protocols == number) & has_conn].astype(np.int64)
-            self._make_space(desk, len(chosen), 0)
-            self._guard(made, desk.drivers.finish, chosen, desk.conns, self.streams, desk.out)
+        order = self._room_to_order(ended)
+        group_ended(flows, streams, self.starts, order)
+        starts = self.starts.tolist()
+        for desk in self.desks:
+            mine = order[starts[desk.number] : starts[desk.number + 1]]
+            if len(mine):
+                self._make_space(desk, len(mine), 0)
+                self._guard(made, desk.drivers.finish, mine, desk.conns, streams, desk.out)
 
     def _make_space(self, desk: Desk, turns: int, octets: int) -> None:
         """Grow a dissector's tables to what these turns can need."""
         desk.conns = grow_conns(desk.conns, turns + 1, MOST_STREAMS)
-        changed = False
-        for place, out in enumerate(desk.tables):
-            rows = 2 * turns + octets // 64 + 64
-            room = SPARE_TEXT + 3 * octets + 4096 * min(turns, 256)
-            if out.count[FREE] < rows:
-                out = _grow_rows(out, rows)  # noqa: PLW2901
-                changed = True
-            if len(out.text) - out.count[TEXT] < room:
-                text = np.empty(int(out.count[TEXT]) + 2 * room, np.uint8)
-                text[: out.count[TEXT]] = out.text[: out.count[TEXT]]
-                out = out._replace(text=text)  # noqa: PLW2901
-                changed = True
-            desk.tables[place] = out
-        if changed:
-            desk.out = outs(desk.dissector, desk.tables)
+        rows = 2 * turns + octets // 64 + 64
+        room = SPARE_TEXT + 3 * octets + 4096 * min(turns, 256)
+        tables = [grow_out(out, rows, room) for out in desk.tables]
+        if any(new is not old for new, old in zip(tables, desk.tables, strict=True)):
+            desk.tables, desk.out = tables, outs(desk.dissector, tables)
 
     def _gather(self, made: Yield) -> None:
         """Take the closed rows of all dissectors, and let their names tell applications."""
         for desk in self.desks:
+            changed = False
             for place, (record, out) in enumerate(zip(desk.dissector.records, desk.tables, strict=True)):
-                done = int(out.count[DONE])
-                if not done:
+                if not out.count[DONE]:
                     continue
-                rows = out.rows[out.done[:done]]
-                self._name(record, rows, out.text)
-                if desk.wanted and table_name(record) in self.plan.tables:
-                    keys = self.flows.rows[rows["flow"]]
-                    made.batches.append(Batch(record, desk.dissector, rows, out.text, keys))
+                self._take_rows(desk, record, out, made)
                 settle(out.rows, out.done, out.free, out.count)
-                desk.tables[place] = _fresh_text(out)
-            desk.out = outs(desk.dissector, desk.tables)
+                desk.tables[place] = _fresh_text(record, out)
+                changed = changed or desk.tables[place] is not out
+            if changed:
+                desk.out = outs(desk.dissector, desk.tables)
 
-    def _name(self, record: type[Record], rows: Rows, text: Wire) -> None:
+    def _take_rows(self, desk: Desk, record: type[Record], out: Out, made: Yield) -> None:
+        done = out.done[: out.count[DONE]]
+        rows = out.rows.view(f"V{out.rows.dtype.itemsize}").take(done).view(out.rows.dtype)
+        slots = np.ascontiguousarray(rows["flow"])
         for column in columns(record):
-            if not column.field.names_application:
-                continue
-            found = self.plan.applications.match(text, rows[column.name])
-            told = np.flatnonzero(found >= 0)
-            applications = self.flows.rows["application"]
-            for place in told.tolist():  # the first name of a flow wins
-                slot = rows["flow"][place]
-                if applications[slot] < 0:
-                    applications[slot] = found[place]
+            if column.field.names_application:
+                found = self.plan.applications.match(out.text, rows[column.name])
+                name_applications(self.shard.flows, slots, found)
+        if desk.wanted and table_name(record) in self.plan.tables:
+            keys = np.empty(len(rows), KEY)
+            take_keys(self.shard.flows, slots, keys)
+            made.batches.append(Batch(record, desk.dissector, rows, out.text[: out.count[TEXT]], keys))
 
     def tally(self) -> dict[str, int]:
         """Count what bounds cost so far, by name."""
-        count = self.streams.count
+        count = self.shard.streams.count
         found = {
-            "flows_begun": int(self.flows.count[NEW]),
+            "flows_begun": int(self.shard.flows.count[NEW]),
             "held_refused": int(count[HELD_REFUSED]),
             "message_too_long": int(count[TOO_LONG]),
             "early_segment_refused": int(count[AHEAD_REFUSED]),
@@ -266,22 +295,7 @@ class Lane:
         return found
 
 
-def _grow_rows(out: Out, wanted: int) -> Out:
-    """Give a table more rows; those in use keep their numbers."""
-    old, held, done = len(out.rows), int(out.count[FREE]), int(out.count[DONE])
-    capacity = max(old * 2, old + wanted)
-    rows = np.empty(capacity, out.rows.dtype)
-    rows[:old] = out.rows
-    rows["open"][old:] = 0
-    free = np.empty(capacity, np.int64)
-    free[: capacity - old] = np.arange(capacity - 1, old - 1, -1)
-    free[capacity - old : capacity - old + held] = out.free[:held]
-    closed = np.empty(capacity, np.int64)
-    closed[:done] = out.done[:done]
-    out.count[FREE] = held + capacity - old
-    return out._replace(rows=rows, free=free, done=closed)
-
-
+@cache
 def span_offsets(record: type[Record]) -> Ints:
     """Give where in a row its spans lie, in octets."""
     dtype = row_dtype(record)
@@ -294,31 +308,12 @@ def span_offsets(record: type[Record]) -> Ints:
     return np.array(spans, np.int64)
 
 
-def _fresh_text(out: Out) -> Out:
+def _fresh_text(record: type[Record], out: Out) -> Out:
     """Leave the arena to the batch; carry the text of open rows into a fresh one."""
     if not out.count[TEXT]:
         return out
     fresh = np.empty(len(out.text), np.uint8)
-    is_open = len(out.rows) - 1 - int(out.count[FREE])
-    if is_open:
-        raw = out.rows.view(np.uint8).reshape(-1)
-        assert out.rows.dtype.fields is not None  # noqa: S101
-        out.count[TEXT] = move_text(raw, _spans_of(out), out, fresh)
-    else:
-        out.count[TEXT] = 0
+    is_open = int(out.count[FRESH]) - 1 - int(out.count[FREE])
+    raw = out.rows.view(np.uint8)
+    out.count[TEXT] = move_text(raw, span_offsets(record), out, fresh) if is_open else 0
     return out._replace(text=fresh)
-
-
-_SPANS: dict[Any, Ints] = {}
-
-
-def _spans_of(out: Out) -> Ints:
-    return _SPANS[out.rows.dtype]
-
-
-def remember_spans(plan: Plan) -> None:
-    """Note where spans lie in the rows of every table of a plan."""
-    for dissector in plan.dissectors:
-        for record in dissector.records:
-            _SPANS[row_dtype(record)] = span_offsets(record)
-

@@ -96,8 +96,7 @@ class Plan:
     @property
     def most_flows(self) -> int:
         """Give how many flows the memory budget allows (half of it is theirs)."""
-        share = self.memory // self.lanes // FLOW_OCTETS
-        return max(1 << 14, 1 << (share.bit_length() - 1))
+        return max(1 << 14, self.memory // self.lanes // FLOW_OCTETS)
 
 
 def tells_names(dissector: Dissector) -> bool:

@@ -14,8 +14,9 @@ from typing import Any
 
 import sonde
 from sonde.pipeline.plan import MIB, Plan, choose_tables
-from sonde.pipeline.recorder import Recorder, Tally, schema_of
+from sonde.pipeline.recorder import Recorder, schema_of
 from sonde.pipeline.run import Totals, read_all
+from sonde.pipeline.tally import Tally
 from sonde.flow import Limits
 from sonde.identify import Applications
 from sonde.policy import Gate, load_policy
@@ -132,7 +133,7 @@ def read_captures(
         sink = open_sink(form, aside, {name: schema_of(plan, name) for name in sorted(plan.tables)})
         recorder = Recorder(plan, sink)
         key = int.from_bytes(os.urandom(8), "big")
-        totals = read_all(plan, captures, key, recorder.consume, progress, open_source)
+        totals = read_all(plan, captures, key, recorder.consume, recorder.settle, progress, open_source)
         recorder.finish()
         files = sink.close()
         manifest = _manifest(plan, totals, recorder, files, captures, form, digest=digest)

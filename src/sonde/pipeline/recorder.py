@@ -1,38 +1,25 @@
 """What lanes yield -> batches through the gate into the sink, and the counts for the summary."""
 
 from collections import Counter
-from dataclasses import dataclass, field
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from sonde.pipeline.lane import Batch, Yield, span_offsets
 from sonde.pipeline.plan import Plan, all_records
+from sonde.pipeline.tally import Tally, new_sums
 from sonde.policy import Permitted
 from sonde.record import FlowRecord, build_columns, catalogue, classes, flow_columns
-from sonde.schema import columns, table_name
+from sonde.schema import Privacy, columns, table_name
 from sonde.sink import Sink
-from sonde.table.out import LENGTH_BITS
+from sonde.table.flows import BY_IP_PROTOCOL
+from sonde.table.out import LENGTH_BITS, shift_spans
 from sonde.wire import Rows
 
 ROWS_A_BATCH = 1 << 14
-
-
-@dataclass
-class Tally:
-    """Sums over flows, for the summary; kept as numbers, never as records."""
-
-    flows: int = 0
-    packets: int = 0
-    octets: int = 0
-    protocols: dict[int, list[int]] = field(default_factory=dict)
-    applications: dict[int, list[int]] = field(default_factory=dict)
-    oddities: Counter[int] = field(default_factory=Counter)
-    hosts: dict[tuple[int, int], list[int]] = field(default_factory=dict)
-    rows: Counter[str] = field(default_factory=Counter)
-    anomalies: Counter[str] = field(default_factory=Counter)
-    statuses: Counter[str] = field(default_factory=Counter)
 
 
 class Recorder:
@@ -44,113 +31,102 @@ class Recorder:
         self.batches: dict[str, list[Batch]] = {}
         self.waiting: Counter[str] = Counter()
         self.flows: list[Rows] = []
-        self.tally = Tally()
         self.titles: list[str | None] = [item.name for item in plan.applications.items]
+        self.tally = Tally(new_sums(len(plan.protocols), len(self.titles)))
 
     def consume(self, made: Yield) -> None:
-        """Take what a lane made of a block; write what is enough for a batch."""
+        """Take what a lane made of a block."""
         for batch in made.batches:
             name = table_name(batch.record)
             self.batches.setdefault(name, []).append(batch)
             self.waiting[name] += len(batch.rows)
-            if self.waiting[name] >= ROWS_A_BATCH:
-                self.flush_table(name)
         if len(made.flows):
-            rows = made.flows
-            unknown = rows["protocol"] < 0
-            by_number = self.plan.by_ip_protocol[rows["transport"]]
-            by_number = np.where(rows["carries"] > 0, self.plan.by_tunnel[rows["carries"]], by_number)
-            replace = unknown & (by_number >= 0)
-            rows["protocol"] = np.where(replace, by_number, rows["protocol"])
-            rows["evidence"] = np.where(replace & (rows["carries"] == 0), 5, rows["evidence"])
-            self.flows.append(rows)
-            self.waiting["flows"] += len(rows)
-            if self.waiting["flows"] >= ROWS_A_BATCH:
-                self.flush_flows()
+            self.flows.append(made.flows)
+            self.waiting["flows"] += len(made.flows)
+
+    def settle(self) -> None:
+        """Write what is enough for a batch; called between blocks, so that lanes make no difference."""
+        for name, rows in list(self.waiting.items()):
+            if rows >= ROWS_A_BATCH:
+                self.flush(name)
 
     def finish(self) -> None:
         """Write what is left."""
-        for name in list(self.batches):
-            self.flush_table(name)
-        self.flush_flows()
+        for name in list(self.waiting):
+            self.flush(name)
 
-    def flush_flows(self) -> None:
-        """Build and write the flow records gathered so far."""
+    def flush(self, name: str) -> None:
+        """Build and write the records of one table gathered so far."""
+        self.waiting[name] = 0
+        if name == "flows":
+            self._flush_flows()
+            return
+        for group in _by_dissector(self.batches.pop(name, [])):
+            self._flush_group(name, group)
+
+    def _flush_flows(self) -> None:
         if not self.flows:
             return
-        rows = np.concatenate(self.flows)
+        rows = joined_rows(self.flows)
         self.flows.clear()
-        self.waiting["flows"] = 0
-        rows = rows[np.lexsort((rows["part"], rows["frame"]))]
-        self._count(rows)
+        self._name_flows(rows)
+        self.tally.add(rows)
         if "flows" not in self.plan.tables:
             return
+        rows = taken_rows(rows, np.argsort(rows["frame"], kind="stable"))  # parts of one flow are in order
         kinds = classes(FlowRecord, is_flows=True)
         wanted = {name for name, privacy in kinds.items() if self.plan.gate.keeps(privacy)}
         made = flow_columns(rows, wanted, self.plan.seed, self.plan.protocol_names, self.titles)
-        ordered = {name: made[name] for name in kinds if name in made}
-        self._write("flows", self.plan.gate.permit("flows", ordered, kinds))
+        self._write("flows", {name: made[name] for name in kinds if name in made}, kinds)
 
-    def _count(self, rows: Rows) -> None:
-        tally = self.tally
-        tally.flows += len(rows)
-        packets = rows["packets"].sum(axis=1)
-        octets = rows["octets"].sum(axis=1)
-        tally.packets += int(packets.sum())
-        tally.octets += int(octets.sum())
-        for field_name, sums in (("protocol", tally.protocols), ("application", tally.applications)):
-            numbers, inverse = np.unique(rows[field_name], return_inverse=True)
-            counts = np.bincount(inverse)
-            weights = np.bincount(inverse, weights=octets)
-            for number, count, weight in zip(numbers.tolist(), counts.tolist(), weights.tolist(), strict=True):
-                entry = sums.setdefault(number, [0, 0])
-                entry[0] += count
-                entry[1] += int(weight)
-        for bit in range(16):
-            found = int((rows["oddities"] >> bit & 1).sum())
-            if found:
-                tally.oddities[bit] += found
-        self._count_hosts(rows, octets)
-
-    def _count_hosts(self, rows: Rows, octets: np.ndarray) -> None:
-        for side in ("orig", "resp"):
-            pairs = np.stack([rows[f"{side}_high"], rows[f"{side}_low"]], axis=1)
-            distinct, inverse = np.unique(pairs, axis=0, return_inverse=True)
-            weights = np.bincount(inverse.reshape(-1), weights=octets)
-            for (high, low), weight in zip(distinct.tolist(), weights.tolist(), strict=True):
-                entry = self.tally.hosts.setdefault((high, low), [0])
-                entry[0] += int(weight)
-        if len(self.tally.hosts) > 100_000:  # only the heaviest matter for a summary
-            heaviest = sorted(self.tally.hosts.items(), key=lambda item: -item[1][0])[:10_000]
-            self.tally.hosts = dict(heaviest)
-
-    def flush_table(self, name: str) -> None:
-        """Build and write the records of one table gathered so far."""
-        batches = self.batches.pop(name, [])
-        self.waiting[name] = 0
-        for group in _by_dissector(batches):
-            self._flush_group(name, group)
+    def _name_flows(self, rows: Rows) -> None:
+        """Name flows that their IP protocol number or their kind of tunnel tells."""
+        carries = rows["carries"]
+        by_number = self.plan.by_ip_protocol[rows["transport"]]
+        by_number = np.where(carries > 0, self.plan.by_tunnel[carries], by_number)
+        replace = (rows["protocol"] < 0) & (by_number >= 0)
+        rows["protocol"] = np.where(replace, by_number, rows["protocol"])
+        rows["evidence"] = np.where(replace & (carries == 0), BY_IP_PROTOCOL, rows["evidence"])
 
     def _flush_group(self, name: str, batches: list[Batch]) -> None:
         record, dissector = batches[0].record, batches[0].dissector
         rows, text, keys = _joined(batches)
-        order = np.lexsort((keys["frame"], rows["order"]))
-        rows, keys = rows[order], keys[order]
+        order = np.argsort(rows["order"], kind="stable")
+        rows, keys = taken_rows(rows, order), taken_rows(keys, order)
         kinds = classes(record)
         wanted = {each for each, privacy in kinds.items() if self.plan.gate.keeps(privacy)}
         made = build_columns(
             record, rows, text, keys, seed=self.plan.seed, anomalies=dissector.anomalies,
             complete=dissector.complete.get(name), names=wanted,
-        )
-        ordered = {each: made[each] for each in kinds if each in made}
-        permitted = self.plan.gate.permit(name, ordered, kinds)
-        self.tally.rows[name] += len(rows)
-        self._write(name, permitted)
+        )  # fmt: skip
+        permitted = self._write(name, {each: made[each] for each in kinds if each in made}, kinds)
+        for column in columns(record):
+            if column.field.names_application and column.name in permitted.batch.schema.names:
+                self._count_names(permitted.batch[column.name])
 
-    def _write(self, name: str, permitted: Permitted) -> None:
-        if name == "flows":
-            self.tally.rows["flows"] += permitted.batch.num_rows
+    def _count_names(self, column: pa.Array) -> None:
+        counts = pc.value_counts(column)
+        names, numbers = counts.field("values").to_pylist(), counts.field("counts").to_pylist()
+        self.tally.add_names({name: count for name, count in zip(names, numbers, strict=True) if name})
+
+    def _write(self, name: str, made: dict[str, pa.Array], kinds: Mapping[str, Privacy]) -> Permitted:
+        permitted = self.plan.gate.permit(name, made, kinds)
+        self.tally.rows[name] += permitted.batch.num_rows
         self.sink.write(permitted)
+        return permitted
+
+
+def joined_rows(parts: list[Rows]) -> Rows:
+    """Lay structured rows one behind the other, as octets: NumPy would go field by field."""
+    if len(parts) == 1:
+        return parts[0]
+    whole = np.concatenate([part.view(f"V{part.dtype.itemsize}") for part in parts])
+    return whole.view(parts[0].dtype)
+
+
+def taken_rows(rows: Rows, order: np.ndarray) -> Rows:
+    """Give structured rows in another order, as octets."""
+    return rows.view(f"V{rows.dtype.itemsize}").take(order).view(rows.dtype)
 
 
 def _by_dissector(batches: list[Batch]) -> list[list[Batch]]:
@@ -163,35 +139,15 @@ def _by_dissector(batches: list[Batch]) -> list[list[Batch]]:
 
 def _joined(batches: list[Batch]) -> tuple[Rows, Any, Rows]:
     """Lay batches one behind the other; spans follow their text."""
-    rows = np.concatenate([batch.rows for batch in batches])
-    keys = np.concatenate([batch.keys for batch in batches])
     if len(batches) == 1:
-        return rows, batches[0].text, keys
-    spans = [column.name for column in columns(batches[0].record) if column.kind.name in SPAN_KINDS]
-    texts, base, start = [], 0, 0
+        return batches[0].rows, batches[0].text, batches[0].keys
+    offsets, base = span_offsets(batches[0].record), 0
     for batch in batches:
-        part = rows[start : start + len(batch.rows)]
-        used = _text_end(batch, spans)
-        for name in spans:
-            part[name] = np.where(part[name] >= 0, part[name] + (base << LENGTH_BITS), part[name])
-        texts.append(batch.text[:used])
-        base += used
-        start += len(batch.rows)
-    return rows, np.concatenate(texts) if texts else np.zeros(1, np.uint8), keys
-
-
-SPAN_KINDS = ("text", "octets", "text_list", "u32_list")
-
-
-def _text_end(batch: Batch, spans: list[str]) -> int:
-    """Give how far the text of a batch reaches."""
-    end = 0
-    for name in spans:
-        values = batch.rows[name]
-        values = values[values >= 0]
-        if len(values):
-            end = max(end, int(((values >> LENGTH_BITS) + (values & ((1 << LENGTH_BITS) - 1))).max()))
-    return end
+        if base:
+            shift_spans(batch.rows.view(np.uint8), batch.rows.dtype.itemsize, offsets, base << LENGTH_BITS)
+        base += len(batch.text)
+    rows = joined_rows([batch.rows for batch in batches])
+    return rows, np.concatenate([batch.text for batch in batches]), joined_rows([batch.keys for batch in batches])
 
 
 def schema_of(plan: Plan, name: str) -> pa.Schema:
@@ -208,4 +164,4 @@ def schema_of(plan: Plan, name: str) -> pa.Schema:
     return pa.schema(fields)
 
 
-__all__ = ["Recorder", "Tally", "schema_of", "span_offsets"]
+__all__ = ["Recorder", "schema_of"]

@@ -48,53 +48,34 @@ class Fragments(NamedTuple):
 
     slots: Rows
     octets: Wire
-    #: [frames completed in this block, octets of them, 1 if octets of a later fragment win]
-    count: Ints
+    #: [1 if octets of a later fragment win, 1 if those of the datagram made whole last overlapped]
+    choice: Ints
 
 
-DONE, OCTETS, LATER_WINS = range(3)
+LATER_WINS, OVERLAPPED = range(2)
 
 
 def new_fragments(*, later_wins: bool = False) -> Fragments:
     """Make an empty table."""
-    count = np.zeros(4, np.int64)
-    count[LATER_WINS] = later_wins
-    return Fragments(np.zeros(SLOTS, SLOT), np.empty(SLOTS * MOST, np.uint8), count)
+    choice = np.array([later_wins, 0], np.int64)
+    return Fragments(np.zeros(SLOTS, SLOT), np.empty(SLOTS * MOST, np.uint8), choice)
 
 
 @kernel
-def gather_fragments(
-    wire: Wire, packets: Rows, fragments: Fragments, frames: Rows, extra: Wire, drops: Ints
-) -> Int:
-    """Take in the fragments among `packets`; give how many datagrams became whole.
+def add_fragment(wire: Wire, packet: Row, fragments: Fragments, whole: Wire, drops: Ints) -> Int:
+    """Take in one fragment; give the length of the datagram that it made whole, or 0.
 
-    Each whole datagram is written to `extra` and described in `frames`: `link` is then
-    the row number of the packet that completed it.
+    The whole datagram, IP header included, is then at the beginning of `whole`, which has
+    room for MOST octets.
     """
-    fragments.count[DONE] = 0
-    fragments.count[OCTETS] = 0
-    for number in range(len(packets)):
-        packet = packets[number]
-        if packet["fragment"] == 0 or packet["source"] == 1:
-            continue
-        gather_one(wire, packet, fragments, frames, (extra, drops), number)
-    return fragments.count[DONE]
-
-
-@kernel
-def gather_one(
-    wire: Wire, packet: Row, fragments: Fragments, frames: Rows, results: tuple[Wire, Ints], number: Int
-) -> None:
-    """Take in one fragment."""
-    extra, drops = results
     at, length = packet["payload_at"], np.int64(packet["payload_length"])
     start, more, identification, protocol, header_at = place_of(wire, packet)
     if packet["version"] == 6:
         at, length = at + 8, length - 8
-    whole = packet["payload_length"] == packet["payload_wire"]
-    if length <= 0 or not whole or start + length > MOST - HEADER_ROOM or (more and length % 8):
+    cut = packet["payload_length"] != packet["payload_wire"]
+    if length <= 0 or cut or start + length > MOST - HEADER_ROOM or (more and length % 8):
         drops[FRAGMENT_BAD] += 1
-        return
+        return 0
     place = find_slot(packet, fragments, identification, protocol, drops)
     slot = fragments.slots[place]
     slot["fragments"] += 1
@@ -103,16 +84,12 @@ def gather_one(
     if start == 0:
         keep_header(wire, packet, slot, header_at)
     fill(wire, at, length, (start, place), fragments)
-    complete = slot["total"] >= 0 and slot["header"] > 0 and slot["filled"] * 8 >= slot["total"]
-    if complete and fragments.count[OCTETS] + slot["header"] + slot["total"] <= len(extra) and (
-        fragments.count[DONE] < len(frames)
-    ):
-        write_out(fragments, place, packet, frames, extra, number)
-        drops[MERGED_FRAGMENT] += slot["fragments"] - 1
-        slot["used"] = 0
-    elif complete:
-        drops[FRAGMENT_BAD] += np.int64(slot["fragments"])
-        slot["used"] = 0
+    if slot["total"] < 0 or slot["header"] == 0 or slot["filled"] * 8 < slot["total"]:
+        return 0
+    drops[MERGED_FRAGMENT] += np.int64(slot["fragments"]) - 1
+    slot["used"] = 0
+    fragments.choice[OVERLAPPED] = slot["overlap"]
+    return write_out(fragments, place, whole)
 
 
 @kernel
@@ -209,7 +186,7 @@ def fill(wire: Wire, at: Int, length: Int, where: tuple[Int, Int], fragments: Fr
         have = slot["units"][unit >> 3] & bit
         if have:
             slot["overlap"] = 1
-            if fragments.count[LATER_WINS] == 0:
+            if fragments.choice[LATER_WINS] == 0:
                 continue
         else:
             slot["units"][unit >> 3] |= bit
@@ -219,41 +196,33 @@ def fill(wire: Wire, at: Int, length: Int, where: tuple[Int, Int], fragments: Fr
 
 
 @kernel
-def write_out(fragments: Fragments, place: Int, packet: Row, frames: Rows, extra: Wire, number: Int) -> None:
-    """Write a whole datagram to `extra` and describe it."""
+def write_out(fragments: Fragments, place: Int, whole: Wire) -> Int:
+    """Write a whole datagram; give its length."""
     slot = fragments.slots[place]
-    at = fragments.count[OCTETS]
     head, total = np.int64(slot["header"]), np.int64(slot["total"])
     for octet in range(head):
-        extra[at + octet] = slot["head"][octet]
+        whole[octet] = slot["head"][octet]
     length_at, length = (2, head + total) if head == 20 else (4, total)
-    extra[at + length_at] = length >> 8 & 255
-    extra[at + length_at + 1] = length & 255
+    whole[length_at] = length >> 8 & 255
+    whole[length_at + 1] = length & 255
     if head == 20:
-        write_checksum(extra, at)
+        write_checksum(whole)
     for octet in range(total):
-        extra[at + head + octet] = fragments.octets[place * MOST + octet]
-    frame = frames[fragments.count[DONE]]
-    frame["ts"] = packet["ts"]
-    frame["at"] = at
-    frame["length"] = head + total
-    frame["original"] = number
-    frame["link"] = 101
-    fragments.count[DONE] += 1
-    fragments.count[OCTETS] = at + head + total
+        whole[head + octet] = fragments.octets[place * MOST + octet]
+    return head + total
 
 
 @kernel
-def write_checksum(extra: Wire, at: Int) -> None:
-    """Write the IPv4 header checksum of a header made here."""
-    extra[at + 10], extra[at + 11] = 0, 0
+def write_checksum(whole: Wire) -> None:
+    """Write the checksum of an IPv4 header made here."""
+    whole[10], whole[11] = 0, 0
     total = 0
     for word in range(10):
-        total += u16(extra, at + 2 * word)
+        total += u16(whole, 2 * word)
     while total >> 16:
         total = (total & 0xFFFF) + (total >> 16)
-    extra[at + 10] = (total ^ 0xFFFF) >> 8
-    extra[at + 11] = (total ^ 0xFFFF) & 255
+    whole[10] = (total ^ 0xFFFF) >> 8
+    whole[11] = (total ^ 0xFFFF) & 255
 
 
 @kernel

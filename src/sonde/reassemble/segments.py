@@ -27,7 +27,7 @@ HEADER = 16
 TCP, UDP = 6, 17
 FIRST, LAST = 0, 1  # whose octets count where segments overlap
 FAR = 1 << 28  # a sequence number so far off belongs to no window
-TURNS, LANE, CHOICE, MOST_AHEAD = range(4)  # places in `chosen`
+TURNS, CHOICE, MOST_AHEAD, PROGRESS = range(4)  # places in `chosen`
 MOST_AHEAD_OCTETS = 1 << 18  # of one side
 
 
@@ -41,29 +41,35 @@ class Arrivals(NamedTuple):
 
 @kernel
 def order_segments(arrivals: Arrivals, flows: Flows, streams: Streams, turns: Rows, chosen: Ints) -> None:
-    """Turn the packets of one lane into turns; chosen[TURNS] counts them."""
-    packets = arrivals.packets
-    for number in range(len(packets)):
-        packet = packets[number]
-        if packet["lane"] != chosen[LANE] or packet["flow"] < 0:
-            continue
-        flow = flows.rows[packet["flow"]]
-        if flow["inspect"] == 0:
-            continue
-        if flow["stream"] >= 0 and streams.rows[flow["stream"]]["state"] == FINISHED:
-            flow["inspect"] = 0
-            forget_early(streams, streams.rows[flow["stream"]])
-            continue
-        if packet["transport"] == UDP:
-            if packet["payload_length"] > 0 and stream_of(flow, packet, streams) >= 0:
-                add_datagram(arrivals, flow, packet, streams, turns, chosen)
-        elif packet["transport"] == TCP:
-            if flow["stream"] >= 0 and packet["tcp_flags"] & ACK:
-                accept_ack(flow, packet, streams, turns, chosen)
-            if packet["payload_length"] > 0 and stream_of(flow, packet, streams) >= 0:
-                add_segment(arrivals, flow, packet, streams, turns, chosen)
-        else:
-            flow["inspect"] = 0
+    """Turn packets into turns: see `order_packet`."""
+    for number in range(len(arrivals.packets)):
+        packet = arrivals.packets[number]
+        if packet["flow"] >= 0:
+            order_packet(arrivals, packet, flows, streams, turns, chosen)
+
+
+@kernel
+def order_packet(
+    arrivals: Arrivals, packet: Row, flows: Flows, streams: Streams, turns: Rows, chosen: Ints
+) -> None:
+    """Turn what a packet of a flow brings into turns; chosen[TURNS] counts them."""
+    flow = flows.rows[packet["flow"]]
+    if flow["inspect"] == 0:
+        return
+    if flow["stream"] >= 0 and streams.rows[flow["stream"]]["state"] == FINISHED:
+        flow["inspect"] = 0
+        forget_early(streams, streams.rows[flow["stream"]])
+        return
+    if packet["transport"] == UDP:
+        if packet["payload_length"] > 0 and stream_of(flow, packet, streams) >= 0:
+            add_datagram(arrivals, flow, packet, streams, turns, chosen)
+    elif packet["transport"] == TCP:
+        if flow["stream"] >= 0 and packet["tcp_flags"] & ACK:
+            accept_ack(flow, packet, streams, turns, chosen)
+        if packet["payload_length"] > 0 and stream_of(flow, packet, streams) >= 0:
+            add_segment(arrivals, flow, packet, streams, turns, chosen)
+    else:
+        flow["inspect"] = 0
 
 
 @kernel

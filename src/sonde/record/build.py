@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from sonde.record.flow_record import bits_column, halves, named, times
+from sonde.record.arrow import encode, named, numbers, times, truths, validity
+from sonde.record.flow_record import bits_column, halves
 from sonde.record.text import (
     address_column,
     octets_column,
@@ -86,30 +87,21 @@ def _column(column: Column, values: np.ndarray, text: Wire) -> pa.Array:
         texts = [None if v < 0 else ":".join(f"{v >> s & 255:02x}" for s in (40, 32, 24, 16, 8, 0)) for v in values.tolist()]
         return pa.array(texts, pa.string())
     if kind.name == "f64":
-        return pa.array(values, mask=np.isnan(values))
+        return numbers(values, pa.float64(), np.isnan(values))
     null = values == kind.null
-    mask = null if null.any() else None
-    if kind.name == "bool":
-        return pa.array(values == 1, mask=mask)
-    kind_arrow = ARROW[kind.arrow]
-    return pa.array(values.astype(kind_arrow.to_pandas_dtype()), kind_arrow, mask=mask)
+    return truths(values == 1, null) if kind.name == "bool" else numbers(values, ARROW[kind.arrow], null)
 
 
 def _nulled(array: pa.Array, null: np.ndarray) -> pa.Array:
-    if not null.any():
-        return array
-    buffers = array.buffers()
-    bits = pa.py_buffer(np.packbits(~null, bitorder="little"))
-    return pa.Array.from_buffers(array.type, len(array), [bits, *buffers[1:]])
+    return pa.Array.from_buffers(array.type, len(array), [validity(null), *array.buffers()[1:]])
 
 
 def _code_column(kind: Kind, values: np.ndarray) -> pa.Array:
-    distinct, inverse = np.unique(values, return_inverse=True)
+    distinct, codes = encode(values)
     names: list[str | None] = [
-        None if number == kind.null else kind.names.get(number, kind.unknown.format(number))
-        for number in distinct.tolist()
+        None if number == kind.null else kind.names.get(number, kind.unknown.format(number)) for number in distinct
     ]
-    return named(inverse, names)
+    return named(codes, names)
 
 
 def build_columns(
@@ -131,9 +123,9 @@ def build_columns(
         "ts": times(np.ascontiguousarray(rows["ts"]), ARROW["timestamp"]),
         "uid": uid_column(keys["frame"], seed),
         "orig_ip": address_column(*halves(keys, "orig")),
-        "orig_port": pa.array(np.ascontiguousarray(keys["orig_port"])),
+        "orig_port": numbers(keys["orig_port"], pa.uint16()),
         "resp_ip": address_column(*halves(keys, "resp")),
-        "resp_port": pa.array(np.ascontiguousarray(keys["resp_port"])),
+        "resp_port": numbers(keys["resp_port"], pa.uint16()),
     }
     derived = complete(rows, text) if complete is not None else {}
     for column in columns(record):
@@ -145,7 +137,7 @@ def build_columns(
         else:
             found[column.name] = _column(column, rows[column.name], text)
     spelled: list[str | None] = [STATUS_NAMES.get(number) for number in range(4)]
-    found["status"] = named(rows["status"].astype(np.int64), spelled)
+    found["status"] = named(rows["status"], spelled)
     all_names = (*COMMON_ANOMALIES, *[""] * (OWN_ANOMALY - len(COMMON_ANOMALIES)), *anomalies)
     found["anomalies"] = bits_column(rows["anomaly"], all_names)
     return found

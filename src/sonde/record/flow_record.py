@@ -5,7 +5,8 @@ from typing import Annotated, Any, ClassVar
 import numpy as np
 import pyarrow as pa
 
-from sonde.record.text import address_column, community_column, uid_column, validity
+from sonde.record.arrow import encode, named, numbers, spelled, times, truths, validity
+from sonde.record.text import address_column, community_column, uid_column
 from sonde.schema import (
     ENDPOINT,
     NO_TIME,
@@ -182,39 +183,17 @@ def history_column(rows: Rows) -> pa.Array:
 
 def bits_column(bits: np.ndarray, names: tuple[str, ...]) -> pa.Array:
     """Make a list-of-names column of bit sets; few distinct sets are met, each is spelled once."""
-    distinct, inverse = np.unique(bits, return_inverse=True)
-    spelled = [[name for bit, name in enumerate(names) if value >> bit & 1] or None for value in distinct.tolist()]
-    return pa.array(spelled, pa.list_(pa.string())).take(pa.array(inverse))
+    distinct, codes = encode(bits)
+    return spelled(codes, [[name for bit, name in enumerate(names) if value >> bit & 1] or None for value in distinct])
 
 
 def tunnels_column(tunnels: np.ndarray) -> pa.Array:
     """Make the list of tunnel kinds, outermost first."""
-    distinct, inverse = np.unique(tunnels, return_inverse=True)
-    spelled = [
-        [TUNNELS[value >> shift & 255] for shift in (24, 16, 8, 0) if value >> shift & 255] or None
-        for value in distinct.tolist()
-    ]
-    return pa.array(spelled, pa.list_(pa.string())).take(pa.array(inverse))
-
-
-def named(numbers: np.ndarray, names: list[str | None]) -> pa.Array:
-    """Make a dictionary column of numbers into names; -1 and a name of None are null."""
-    texts = [name or "" for name in names] or [""]
-    absent = np.array([name is None for name in names] or [True])
-    null = (numbers < 0) | absent[np.clip(numbers, 0, len(texts) - 1)]
-    indices = pa.array(np.clip(numbers, 0, len(texts) - 1).astype(np.int32), mask=null)
-    return pa.DictionaryArray.from_arrays(indices, pa.array(texts))
-
-
-def maybe(values: np.ndarray, kind: pa.DataType, null: np.ndarray) -> pa.Array:
-    """Make a number column with nulls."""
-    return pa.array(values.astype(kind.to_pandas_dtype()), kind, mask=null if null.any() else None)
-
-
-def times(values: np.ndarray, kind: pa.DataType) -> pa.Array:
-    """Make a column of times or durations in ns; NO_TIME is null."""
-    null = values == NO_TIME
-    return pa.array(np.ascontiguousarray(values), pa.int64(), mask=null if null.any() else None).cast(kind)
+    distinct, codes = encode(tunnels)
+    return spelled(
+        codes,
+        [[TUNNELS[value >> shift & 255] for shift in (24, 16, 8, 0) if value >> shift & 255] or None for value in distinct],
+    )
 
 
 def community_ports(rows: Rows) -> np.ndarray:
@@ -241,11 +220,11 @@ def flow_columns(
         count = rows["packets"][:, side]
         first = rows["last_of"][:, side]
         length = np.where(first == NO_TIME, 0, rows["last_of"][:, side] - rows["part_start"])
-        return maybe(length // np.maximum(count - 1, 1), pa.int64(), count < 2).cast(span)
+        return times(np.where(count < 2, NO_TIME, length // np.maximum(count - 1, 1)), span)  # noqa: PLR2004
 
     def mean(side: int) -> pa.Array:
         count = rows["packets"][:, side]
-        return maybe(rows["octets"][:, side] // np.maximum(count, 1), pa.uint32(), count == 0)
+        return numbers(rows["octets"][:, side] // np.maximum(count, 1), pa.uint32(), count == 0)
 
     makers: dict[str, Any] = {
         "start": lambda: times(rows["part_start"], stamp),
@@ -254,29 +233,29 @@ def flow_columns(
         "community_id": lambda: community_column((*orig, *resp), community_ports(rows)),
         "orig_ip": lambda: address_column(*orig),
         "resp_ip": lambda: address_column(*resp),
-        "orig_port": lambda: pa.array(np.ascontiguousarray(rows["orig_port"])),
-        "resp_port": lambda: pa.array(np.ascontiguousarray(rows["resp_port"])),
+        "orig_port": lambda: numbers(rows["orig_port"], pa.uint16()),
+        "resp_port": lambda: numbers(rows["resp_port"], pa.uint16()),
         "transport": lambda: named(
             rows["transport"].astype(np.int64), [TRANSPORTS.get(number, str(number)) for number in range(256)]
         ),
-        "ip_protocol": lambda: pa.array(np.ascontiguousarray(rows["transport"])),
-        "vlan": lambda: maybe(rows["vlan"], pa.uint16(), rows["vlan"] < 0),
-        "inner_vlan": lambda: maybe(rows["inner_vlan"], pa.uint16(), rows["inner_vlan"] < 0),
+        "ip_protocol": lambda: numbers(rows["transport"], pa.uint8()),
+        "vlan": lambda: numbers(rows["vlan"], pa.uint16(), rows["vlan"] < 0),
+        "inner_vlan": lambda: numbers(rows["inner_vlan"], pa.uint16(), rows["inner_vlan"] < 0),
         "tunnel": lambda: tunnels_column(rows["tunnels"]),
-        "tunnel_id": lambda: maybe(rows["tunnel_id"], pa.uint32(), rows["tunnel_id"] < 0),
+        "tunnel_id": lambda: numbers(rows["tunnel_id"], pa.uint32(), rows["tunnel_id"] < 0),
         "carries": lambda: named(rows["carries"].astype(np.int64), tunnel_names),
         "protocol": lambda: named(rows["protocol"].astype(np.int64), protocols),
         "application": lambda: named(rows["application"].astype(np.int64), applications),
         "evidence": lambda: named(rows["evidence"].astype(np.int64), [name or None for name in EVIDENCE]),
-        "confirmed": lambda: pa.array(rows["confirmed"] != 0),
+        "confirmed": lambda: truths(rows["confirmed"] != 0),
         "state": lambda: named(states(rows), list(STATES)),
         "history": lambda: history_column(rows),
         "end_reason": lambda: named(
             rows["end_reason"].astype(np.int64), [END_REASONS.get(number) for number in range(6)]
         ),
-        "part": lambda: pa.array(np.ascontiguousarray(rows["part"])),
-        "orig_stream": lambda: pa.array(sizes[0].astype(np.uint64)),
-        "resp_stream": lambda: pa.array(sizes[1].astype(np.uint64)),
+        "part": lambda: numbers(rows["part"], pa.uint8()),
+        "orig_stream": lambda: numbers(sizes[0], pa.uint64()),
+        "resp_stream": lambda: numbers(sizes[1], pa.uint64()),
         "orig_mean": lambda: mean(0),
         "resp_mean": lambda: mean(1),
         "orig_gap_mean": lambda: gap_mean(0),
@@ -287,12 +266,12 @@ def flow_columns(
     for side, name in enumerate(("orig", "resp")):
         silent = rows["packets"][:, side] == 0
         for field in ("packets", "octets", "payload", "retransmitted", "missed"):
-            makers[f"{name}_{field}"] = lambda f=field, s=side: pa.array(rows[f][:, s].astype(np.uint64))
-        makers[f"{name}_tcp_flags"] = lambda s=side: maybe(
+            makers[f"{name}_{field}"] = lambda f=field, s=side: numbers(rows[f][:, s], pa.uint64())
+        makers[f"{name}_tcp_flags"] = lambda s=side: numbers(
             rows["tcp_flags"][:, s], pa.uint8(), rows["transport"] != TCP
         )
-        makers[f"{name}_smallest"] = lambda s=side, n=silent: maybe(rows["size_least"][:, s], pa.uint16(), n)
-        makers[f"{name}_largest"] = lambda s=side, n=silent: maybe(rows["size_most"][:, s], pa.uint16(), n)
+        makers[f"{name}_smallest"] = lambda s=side, n=silent: numbers(rows["size_least"][:, s], pa.uint16(), n)
+        makers[f"{name}_largest"] = lambda s=side, n=silent: numbers(rows["size_most"][:, s], pa.uint16(), n)
         makers[f"{name}_gap_least"] = lambda s=side: times(rows["gap_least"][:, s], span)
         makers[f"{name}_gap_most"] = lambda s=side: times(rows["gap_most"][:, s], span)
     return {name: make() for name, make in makers.items() if name in wanted}

@@ -6,6 +6,7 @@ Each kernel writes octets and offsets as Arrow lays out a string column.
 import numpy as np
 import pyarrow as pa
 
+from sonde.record.arrow import numbers, validity
 from sonde.table.out import LENGTH_BITS, LENGTH_MASK
 from sonde.wire import Int, Ints, Wire, kernel, u16
 from sonde.wire.sha1 import WORDS, sha1_short
@@ -324,7 +325,7 @@ def u32_list_column(text: Wire, spans: Ints) -> pa.Array:
     out = np.empty(max(int(lists[-1]) * 4, 4), np.uint8)
     gather_octets(text, np.where(spans >= 0, spans & ~3, spans), offsets, out)
     values = out.view(">u4")[: lists[-1]].astype(np.uint32)
-    return list_array(lists, pa.array(values), spans < 0)
+    return list_array(lists, numbers(values, pa.uint32()), spans < 0)
 
 
 def string_array(offsets: Ints, out: Wire, null: np.ndarray, kind: pa.DataType = pa.string()) -> pa.Array:
@@ -339,13 +340,6 @@ def list_array(lists: Ints, values: pa.Array, null: np.ndarray) -> pa.Array:
     kind = pa.list_(values.type)
     buffers = [validity(null), pa.py_buffer(lists.astype(np.int32))]
     return pa.Array.from_buffers(kind, len(lists) - 1, buffers, children=[values])
-
-
-def validity(null: np.ndarray) -> pa.Buffer | None:
-    """Give Arrow's validity bits, or none where nothing is null."""
-    if not null.any():
-        return None
-    return pa.py_buffer(np.packbits(~null, bitorder="little"))
 
 
 def fixed_text(out: Wire, length: int) -> pa.Array:

@@ -71,4 +71,4 @@ class Protocol:
     #: IP protocol numbers that are this protocol by themselves (ICMP 1, IGMP 2 ...).
     ip_protocols: tuple[int, ...] = ()
     #: What other tools call it: {"ndpi": (...), "zeek": (...), "wireshark": (...)}.
-    aliases: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    aliases: Mapping[str, tuple[str, ...]] = field(default_factory=dict, hash=False)

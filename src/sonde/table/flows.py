@@ -18,7 +18,7 @@ FLOW = np.dtype(
         ("resp_low", "u8"),
         ("orig_port", "u2"),
         ("resp_port", "u2"),
-        ("next", "i4"),  # in the hash chain; -1 last
+        ("next", "i4"),  # slot + 1 of the next in the hash chain; 0 last
         ("start", "i8"),
         ("last", "i8"),
         ("frame", "i8"),  # number of the first frame
@@ -110,12 +110,16 @@ ODDITIES = (
 # Endpoint states as Zeek names them.
 INACTIVE, SYN_SENT, SYN_ACK_SENT, PARTIAL, ESTABLISHED, CLOSED, RESET = range(7)
 
-# Places in Flows.count.
-FREE, ENDED, FULL, HAND, NEW, PEAK, LATEST = range(7)
+# Places in Flows.count. Slots from FRESH on were never used: their memory is untouched.
+FREE, ENDED, FULL, HAND, NEW, FRESH, LATEST, LEFT = range(8)
+FIRST_BUCKETS = 1 << 14
 
 
 class Flows(NamedTuple):
-    """The flow table: rows, hash chains, what is free, and what ended in this block."""
+    """The flow table: rows, hash chains, what is free, and what ended in this block.
+
+    Chains hold slot + 1; 0 ends one.
+    """
 
     rows: Rows
     buckets: Ints
@@ -125,32 +129,39 @@ class Flows(NamedTuple):
 
 
 def new_flows(capacity: int) -> Flows:
-    """Make a table for so many flows (a power of two)."""
+    """Make a table for so many flows; memory is touched only as flows come."""
     count = np.zeros(8, np.int64)
-    count[FREE] = capacity
+    count[LEFT] = capacity
     return Flows(
         rows=np.zeros(capacity, FLOW),
-        buckets=np.full(capacity, -1, np.int64),
-        free=np.arange(capacity - 1, -1, -1, dtype=np.int64),
+        buckets=np.zeros(FIRST_BUCKETS, np.int64),
+        free=np.empty(capacity, np.int64),
         ended=np.empty(capacity, np.int64),
         count=count,
     )
 
 
-def grow_flows(flows: Flows, capacity: int) -> Flows:
-    """Move all flows into a larger table; their slots stay what they are."""
-    larger = new_flows(capacity)
-    old = len(flows.rows)
-    larger.rows[:old] = flows.rows
-    held = int(flows.count[FREE])
-    larger.free[: capacity - old] = np.arange(capacity - 1, old - 1, -1)
-    larger.free[capacity - old : capacity - old + held] = flows.free[:held]
-    ended = int(flows.count[ENDED])
-    larger.ended[:ended] = flows.ended[:ended]
-    larger.count[:] = flows.count
-    larger.count[FREE] = capacity - old + held
-    chain_all(larger, old)
+def grow_buckets(flows: Flows) -> Flows:
+    """Give the table more buckets where its chains begin to grow long."""
+    used = len(flows.rows) - int(flows.count[LEFT])
+    if used <= len(flows.buckets):
+        return flows
+    larger = flows._replace(buckets=np.zeros(4 * len(flows.buckets), np.int64))
+    chain_all(larger, int(flows.count[FRESH]))
     return larger
+
+
+@kernel
+def take_slot(flows: Flows) -> Int:
+    """Take a free slot; -1 where none is left."""
+    if flows.count[LEFT] == 0:
+        return -1
+    flows.count[LEFT] -= 1
+    if flows.count[FREE] > 0:
+        flows.count[FREE] -= 1
+        return flows.free[flows.count[FREE]]
+    flows.count[FRESH] += 1
+    return flows.count[FRESH] - 1
 
 
 @kernel
@@ -162,19 +173,19 @@ def chain_all(flows: Flows, used: Int) -> None:
         if flow["used"] == 1:
             bucket = np.int64(flow["hash"] & mask)
             flow["next"] = flows.buckets[bucket]
-            flows.buckets[bucket] = slot
+            flows.buckets[bucket] = slot + 1
 
 
 @kernel
 def unchain(flows: Flows, slot: Int) -> None:
     """Take a flow out of its hash chain; packets will not find it any more."""
     bucket = np.int64(flows.rows[slot]["hash"] & np.uint64(len(flows.buckets) - 1))
-    place = flows.buckets[bucket]
+    place = flows.buckets[bucket] - 1
     if place == slot:
-        flows.buckets[bucket] = flows.rows[slot]["next"]
+        flows.buckets[bucket] = np.int64(flows.rows[slot]["next"])
         return
     while place >= 0:
-        following = np.int64(flows.rows[place]["next"])
+        following = np.int64(flows.rows[place]["next"]) - 1
         if following == slot:
             flows.rows[place]["next"] = flows.rows[slot]["next"]
             return
@@ -202,7 +213,45 @@ def free_ended(flows: Flows) -> None:
         flows.rows[slot]["used"] = 0
         flows.free[flows.count[FREE]] = slot
         flows.count[FREE] += 1
+        flows.count[LEFT] += 1
     flows.count[ENDED] = 0
+
+
+#: What other tables say of the flow that a row belongs to.
+KEY = np.dtype(
+    [
+        ("orig_high", "u8"),
+        ("orig_low", "u8"),
+        ("resp_high", "u8"),
+        ("resp_low", "u8"),
+        ("frame", "i8"),
+        ("orig_port", "u2"),
+        ("resp_port", "u2"),
+    ],
+    align=True,
+)
+
+
+@kernel
+def take_keys(flows: Flows, slots: Ints, keys: Rows) -> None:
+    """Copy the keys of the flows in these slots."""
+    for row in range(len(slots)):
+        flow, key = flows.rows[slots[row]], keys[row]
+        key["orig_high"] = flow["orig_high"]
+        key["orig_low"] = flow["orig_low"]
+        key["resp_high"] = flow["resp_high"]
+        key["resp_low"] = flow["resp_low"]
+        key["frame"] = flow["frame"]
+        key["orig_port"] = flow["orig_port"]
+        key["resp_port"] = flow["resp_port"]
+
+
+@kernel
+def name_applications(flows: Flows, slots: Ints, found: Ints) -> None:
+    """Keep the first application that a flow's names tell."""
+    for row in range(len(slots)):
+        if found[row] >= 0 and flows.rows[slots[row]]["application"] < 0:
+            flows.rows[slots[row]]["application"] = found[row]
 
 
 @kernel

@@ -13,8 +13,8 @@ import numpy as np
 from sonde.schema import NO_TEXT, Record, columns, null_row, row_dtype
 from sonde.wire import Int, Ints, Row, Rows, Wire, kernel
 
-# Places in Out.count.
-FREE, DONE, TEXT, NO_ROW, NO_ROOM, CUT_TEXT, AT = range(7)
+# Places in Out.count. Rows from FRESH on were never used: their memory is untouched.
+FREE, DONE, TEXT, NO_ROW, NO_ROOM, CUT_TEXT, FRESH = range(7)
 LENGTH_BITS = 24
 LENGTH_MASK = (1 << LENGTH_BITS) - 1
 SPILL_ROW = 0
@@ -53,23 +53,45 @@ def new_out(record: type[Record], capacity: int, room: int, keep: Wire | None = 
         rows=np.zeros(capacity, row_dtype(record)),  # no row is open at first
         null=null_row(record),
         text=np.empty(room, np.uint8),
-        free=np.arange(capacity - 1, -1, -1, dtype=np.int64),
+        free=np.empty(capacity, np.int64),
         done=np.empty(capacity, np.int64),
         keep=keep,
         count=np.zeros(8, np.int64),
     )
     out.rows[0] = out.null[0]
-    out.count[FREE] = capacity - 1  # all but the spill row
+    out.count[FRESH] = 1  # behind the spill row
+    return out
+
+
+def grow_out(out: Out, rows: int, room: int) -> Out:
+    """See to it that so many rows and so many octets of text are free; rows keep their numbers."""
+    fresh, text = int(out.count[FRESH]), int(out.count[TEXT])
+    capacity = len(out.rows)
+    if int(out.count[FREE]) + capacity - fresh < rows:
+        capacity = max(2 * capacity, fresh + rows)
+        larger = np.zeros(capacity, out.rows.dtype)
+        larger[:fresh] = out.rows[:fresh]
+        free, done = np.empty(capacity, np.int64), np.empty(capacity, np.int64)
+        free[: out.count[FREE]] = out.free[: out.count[FREE]]
+        done[: out.count[DONE]] = out.done[: out.count[DONE]]
+        out = out._replace(rows=larger, free=free, done=done)
+    if len(out.text) - text < room:
+        arena = np.empty(text + 2 * room, np.uint8)
+        arena[:text] = out.text[:text]
+        out = out._replace(text=arena)
     return out
 
 
 @kernel
 def open_row(out: Out, turn: Row) -> Int:
     """Take a row, all fields null, for the message of this turn."""
-    row = 0
+    row = SPILL_ROW
     if out.count[FREE] > 0:
         out.count[FREE] -= 1
         row = out.free[out.count[FREE]]
+    elif out.count[FRESH] < len(out.rows):
+        row = out.count[FRESH]
+        out.count[FRESH] += 1
     else:
         out.count[NO_ROW] += 1
     out.rows[row] = out.null[0]
@@ -265,7 +287,7 @@ def move_text(raw: Wire, spans: Ints, out: Out, text: Wire) -> Int:
     """
     used = 0
     width = len(raw) // len(out.rows)
-    for row in range(1, len(out.rows)):
+    for row in range(1, out.count[FRESH]):
         if out.rows[row]["open"] == 0:
             continue
         for offset in spans:
@@ -283,3 +305,18 @@ def move_text(raw: Wire, spans: Ints, out: Out, text: Wire) -> Int:
                 raw[at + octet] = span >> 8 * octet & 255
             used += length
     return used
+
+
+@kernel
+def shift_spans(raw: Wire, width: Int, offsets: Ints, delta: Int) -> None:
+    """Move where the spans of rows point to; `raw` is the rows as octets, `width` octets each."""
+    for row in range(len(raw) // width):
+        for offset in offsets:
+            at = row * width + offset
+            span = np.int64(0)
+            for octet in range(8):
+                span |= np.int64(raw[at + octet]) << 8 * octet
+            if span >= 0:
+                span += delta
+                for octet in range(8):
+                    raw[at + octet] = span >> 8 * octet & 255

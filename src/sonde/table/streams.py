@@ -36,8 +36,8 @@ STREAM_ROW = np.dtype(
     align=True,
 )
 
-# Counters.
-FREE, HELD_REFUSED, TOO_LONG, AHEAD, AHEAD_REFUSED, NO_STREAM = range(6)
+# Counters. Rows from FRESH on were never used: their memory is untouched.
+FREE, HELD_REFUSED, TOO_LONG, AHEAD, AHEAD_REFUSED, NO_STREAM, FRESH = range(7)
 IDENTIFYING, DISSECTING, FINISHED = 1, 2, 3
 
 
@@ -51,21 +51,23 @@ class Streams(NamedTuple):
 
 
 def new_streams(capacity: int, budget: int) -> Streams:
-    """Make room for so many flows, and so many octets held back."""
-    count = np.zeros(8, np.int64)
-    count[FREE] = capacity
-    free = np.arange(capacity - 1, -1, -1, dtype=np.int64)
-    return Streams(np.zeros(capacity, STREAM_ROW), free, count, new_pool(budget))
+    """Make room for so many flows, and so many octets held back; memory is touched as it is used."""
+    rows, free = np.zeros(capacity, STREAM_ROW), np.empty(capacity, np.int64)
+    return Streams(rows, free, np.zeros(8, np.int64), new_pool(budget))
 
 
 @kernel
 def open_stream(streams: Streams, flow: Int) -> Int:
     """Take a row for a flow; -1 where none is left."""
-    if streams.count[FREE] == 0:
+    if streams.count[FREE] > 0:
+        streams.count[FREE] -= 1
+        place = streams.free[streams.count[FREE]]
+    elif streams.count[FRESH] < len(streams.rows):
+        place = streams.count[FRESH]
+        streams.count[FRESH] += 1
+    else:
         streams.count[NO_STREAM] += 1
         return -1
-    streams.count[FREE] -= 1
-    place = streams.free[streams.count[FREE]]
     row = streams.rows[place]
     row["flow"] = flow
     row["conn"] = -1
@@ -144,20 +146,3 @@ def consume_held(streams: Streams, row: Row, side: Int, used: Int) -> None:
     for offset in range(rest):
         streams.pool.octets[held + offset] = streams.pool.octets[held + used + offset]
     row["held_length"][side] = rest
-
-
-def grow_streams(streams: Streams, wanted: int, most: int) -> Streams:
-    """See to it that so many rows are free, with at most `most` rows in all."""
-    old = len(streams.rows)
-    lacking = wanted - int(streams.count[FREE])
-    if lacking <= 0 or old >= most:
-        return streams
-    capacity = min(max(old * 2, old + lacking), most)
-    rows = np.zeros(capacity, STREAM_ROW)
-    rows[:old] = streams.rows
-    free = np.empty(capacity, np.int64)
-    held = int(streams.count[FREE])
-    free[:held] = streams.free[:held]
-    free[held : held + capacity - old] = np.arange(old, capacity)
-    streams.count[FREE] = held + capacity - old
-    return Streams(rows, free, streams.count, streams.pool)

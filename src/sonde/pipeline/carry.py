@@ -1,0 +1,131 @@
+"""From frames to turns in one pass: decode, fragments, flow, reassembly, frame by frame.
+
+Theory of operation. A packet row is 136 octets. Kept for a whole block, the rows of all
+frames would be written to memory and read back by each stage; here one frame's rows stay
+in the processor's first cache while all stages see them. Each lane decodes every frame,
+which is quick, and keeps to the packets of its own shard.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from sonde.decode import CURSOR_SIZE, MOST_ROWS, decode_frame
+from sonde.flow import update_flow
+from sonde.reassemble import (
+    LARGEST_DATAGRAM,
+    OVERLAPPED,
+    PROGRESS,
+    Arrivals,
+    Fragments,
+    add_fragment,
+    order_packet,
+)
+from sonde.table.flows import FRAGMENT_OVERLAP, Flows
+from sonde.table.frames import FRAME
+from sonde.table.packets import DROPS, FRAGMENT_BAD, PACKET
+from sonde.table.streams import Streams
+from sonde.wire import Int, Ints, Row, Rows, Wire, kernel
+
+RAW_IP = 101  # link type of a datagram put together from fragments
+
+
+class Shard(NamedTuple):
+    """What one lane carries frames with."""
+
+    flows: Flows
+    streams: Streams
+    fragments: Fragments
+    packets: Rows  # of one frame
+    whole: Wire  # a datagram put together from fragments
+    frame: Rows  # its frame
+    cursor: Ints
+    settings: Ints  # of decode
+    limits: Ints  # of flow
+    servers: Wire
+    chosen: Ints  # of reassemble
+    undecoded: Ints  # frames that decode dropped; the same in every lane
+    drops: Ints  # what was dropped of this lane's own
+    lane: Ints
+
+
+def new_shard(
+    flows: Flows, streams: Streams, fragments: Fragments, chosen: tuple[Ints, Ints, Wire, Ints], lane: int
+) -> Shard:
+    """Put a lane's tables together with what was chosen: settings, limits, servers, overlaps."""
+    settings, limits, servers, overlaps = chosen
+    return Shard(
+        flows,
+        streams,
+        fragments,
+        np.zeros(MOST_ROWS, PACKET),
+        np.zeros(LARGEST_DATAGRAM, np.uint8),
+        np.zeros(1, FRAME),
+        np.zeros(CURSOR_SIZE, np.int64),
+        settings,
+        limits,
+        servers,
+        overlaps,
+        np.zeros(len(DROPS), np.int64),
+        np.zeros(len(DROPS), np.int64),
+        np.array([lane], np.int64),
+    )
+
+
+@kernel
+def carry_frames(wire: Wire, frames: Rows, first: Int, shard: Shard, turns: Rows) -> None:
+    """Carry a block of frames through to turns; the place is kept in chosen[PROGRESS]."""
+    for number in range(shard.chosen[PROGRESS], len(frames)):
+        shard.chosen[PROGRESS] = number + 1
+        work = (shard.settings, shard.cursor)
+        count = decode_frame(wire, frames[number], first + number, (shard.packets, 0), shard.undecoded, work)
+        for row in range(count):
+            packet = shard.packets[row]
+            if packet["lane"] != shard.lane[0]:
+                continue
+            if packet["fragment"] == 0:
+                carry_packet(wire, packet, shard, turns)
+                continue
+            length = add_fragment(wire, packet, shard.fragments, shard.whole, shard.drops)
+            if length > 0:
+                carry_whole(wire, packet, length, shard, turns)
+    shard.chosen[PROGRESS] = 0
+
+
+@kernel
+def carry_packet(wire: Wire, packet: Row, shard: Shard, turns: Rows) -> None:
+    """Carry one packet through flow and reassembly."""
+    slot = update_flow(shard.flows, packet, shard.limits, shard.servers, shard.drops)
+    if slot >= 0:
+        arrivals = Arrivals(wire, shard.whole, shard.packets)
+        order_packet(arrivals, packet, shard.flows, shard.streams, turns, shard.chosen)
+
+
+@kernel
+def carry_whole(wire: Wire, fragment: Row, length: Int, shard: Shard, turns: Rows) -> None:
+    """Decode a datagram that its last fragment made whole, and carry it on."""
+    frame = shard.frame[0]
+    frame["ts"] = fragment["ts"]
+    frame["at"] = 0
+    frame["length"] = length
+    frame["original"] = length
+    frame["link"] = RAW_IP
+    number, vlan, inner_vlan = fragment["frame"], fragment["vlan"], fragment["inner_vlan"]
+    tunnels, tunnel_id = fragment["tunnels"], fragment["tunnel_id"]
+    work = (shard.settings, shard.cursor)
+    count = decode_frame(shard.whole, frame, number, (shard.packets, 0), shard.drops, work)
+    for row in range(count):
+        packet = shard.packets[row]
+        packet["source"] = 1
+        packet["vlan"] = vlan
+        packet["inner_vlan"] = inner_vlan
+        if tunnels and packet["tunnels"] == 0:
+            packet["tunnels"] = tunnels
+            packet["tunnel_id"] = tunnel_id
+        packet["lane"] = shard.lane[0]
+        if packet["fragment"] == 0:
+            carry_packet(wire, packet, shard, turns)
+            if shard.fragments.choice[OVERLAPPED] and packet["flow"] >= 0:
+                shard.flows.rows[packet["flow"]]["oddities"] |= FRAGMENT_OVERLAP
+        elif packet["outer"] == 0:
+            shard.drops[FRAGMENT_BAD] += 1  # fragments within a datagram that was one

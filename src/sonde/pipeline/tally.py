@@ -1,0 +1,164 @@
+"""Sums over flows for the summary: kept as numbers, never as records."""
+
+import os
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import numpy as np
+
+from sonde.table.flows import ODDITIES
+from sonde.wire import Int, Ints, Row, Rows, kernel
+from sonde.wire.hash import mix
+
+MOST_HOSTS = 1 << 15  # places in the table of hosts; the lightest half gives way when it fills
+MOST_NAMES = 1 << 14  # distinct names counted; then the rarest half is forgotten
+HOST = np.dtype([("high", "u8"), ("low", "u8"), ("octets", "i8"), ("used", "u1")], align=True)
+FLOWS, PACKETS, OCTETS, HOSTS, KEY = range(5)  # places in `Sums.count`
+
+
+class Sums(NamedTuple):
+    """What the kernel adds up; the first place of `protocols` and `applications` is "unknown"."""
+
+    count: Ints
+    protocols: Ints  # [flows, octets] of each
+    applications: Ints
+    oddities: Ints
+    hosts: Rows
+
+
+def new_sums(protocols: int, applications: int) -> Sums:
+    """Make empty sums for so many protocols and applications."""
+    count = np.zeros(5, np.int64)
+    count[KEY] = int.from_bytes(os.urandom(7), "big")
+    return Sums(
+        count,
+        np.zeros((protocols + 1, 2), np.int64),
+        np.zeros((applications + 1, 2), np.int64),
+        np.zeros(len(ODDITIES), np.int64),
+        np.zeros(MOST_HOSTS, HOST),
+    )
+
+
+@kernel
+def add_flows(rows: Rows, sums: Sums) -> None:
+    """Add flow rows to the sums."""
+    for row in range(len(rows)):
+        flow = rows[row]
+        octets = flow["octets"][0] + flow["octets"][1]
+        sums.count[FLOWS] += 1
+        sums.count[PACKETS] += flow["packets"][0] + flow["packets"][1]
+        sums.count[OCTETS] += octets
+        protocol, application = np.int64(flow["protocol"]) + 1, np.int64(flow["application"]) + 1
+        sums.protocols[protocol, 0] += 1
+        sums.protocols[protocol, 1] += octets
+        sums.applications[application, 0] += 1
+        sums.applications[application, 1] += octets
+        odd = np.int64(flow["oddities"])
+        bit = 0
+        while odd:
+            sums.oddities[bit] += odd & 1
+            odd >>= 1
+            bit += 1
+        add_host(sums, flow["orig_high"], flow["orig_low"], octets)
+        add_host(sums, flow["resp_high"], flow["resp_low"], octets)
+
+
+@kernel(wraps=True)
+def add_host(sums: Sums, high: np.uint64, low: np.uint64, octets: Int) -> None:
+    """Add to a host's octets; one that finds no place is not counted."""
+    hosts = sums.hosts
+    place = np.int64(mix(high, low, np.uint64(sums.count[KEY])) & np.uint64(len(hosts) - 1))
+    for _ in range(len(hosts)):
+        host = hosts[place]
+        if host["used"] == 0:
+            if sums.count[HOSTS] * 4 >= len(hosts) * 3:
+                return
+            sums.count[HOSTS] += 1
+            fill_host(host, high, low)
+        if host["high"] == high and host["low"] == low:
+            host["octets"] += octets
+            return
+        place = place + 1 if place + 1 < len(hosts) else 0
+
+
+@kernel
+def fill_host(host: Row, high: np.uint64, low: np.uint64) -> None:
+    """Take a place for a host."""
+    host["used"] = 1
+    host["high"] = high
+    host["low"] = low
+    host["octets"] = 0
+
+
+@kernel
+def add_hosts(rows: Rows, sums: Sums) -> None:
+    """Add hosts with their octets again."""
+    for row in range(len(rows)):
+        add_host(sums, rows[row]["high"], rows[row]["low"], rows[row]["octets"])
+
+
+@dataclass
+class Tally:
+    """What a run counted of its records."""
+
+    sums: Sums
+    rows: Counter[str] = field(default_factory=Counter)
+    names: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def flows(self) -> int:
+        """Give how many flow records there are."""
+        return int(self.sums.count[FLOWS])
+
+    @property
+    def packets(self) -> int:
+        """Give the packets of all flows."""
+        return int(self.sums.count[PACKETS])
+
+    @property
+    def octets(self) -> int:
+        """Give the octets of all flows, from the IP header on."""
+        return int(self.sums.count[OCTETS])
+
+    @property
+    def protocols(self) -> dict[int, list[int]]:
+        """Give [flows, octets] by protocol; -1 is unknown."""
+        return _by_number(self.sums.protocols)
+
+    @property
+    def applications(self) -> dict[int, list[int]]:
+        """Give [flows, octets] by application; -1 is unknown."""
+        return _by_number(self.sums.applications)
+
+    @property
+    def oddities(self) -> Counter[int]:
+        """Give how many flows had each oddity, by bit."""
+        return Counter({bit: count for bit, count in enumerate(self.sums.oddities.tolist()) if count})
+
+    @property
+    def hosts(self) -> dict[tuple[int, int], list[int]]:
+        """Give octets by address, as the two halves of 128 bits."""
+        used = self.sums.hosts[self.sums.hosts["used"] == 1]
+        return {(high, low): [octets] for high, low, octets, _ in used.tolist()}
+
+    def add(self, rows: Rows) -> None:
+        """Add flow rows; make room where hosts begin to find none."""
+        add_flows(rows, self.sums)
+        hosts = self.sums.hosts
+        if self.sums.count[HOSTS] * 4 < len(hosts) * 3:
+            return
+        heaviest = hosts[np.argsort(hosts["octets"])[-MOST_HOSTS // 4 :]].copy()
+        hosts[:] = 0
+        self.sums.count[HOSTS] = 0
+        add_hosts(heaviest, self.sums)
+
+    def add_names(self, counts: dict[str, int]) -> None:
+        """Add how often names were met."""
+        self.names.update(counts)
+        if len(self.names) > MOST_NAMES:
+            self.names = Counter(dict(self.names.most_common(MOST_NAMES // 2)))
+
+
+def _by_number(sums: Ints) -> dict[int, list[int]]:
+    return {number - 1: entry for number, entry in enumerate(sums.tolist()) if entry[0]}

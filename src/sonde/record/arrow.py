@@ -1,0 +1,90 @@
+"""NumPy columns -> Arrow columns, without a copy where that can be.
+
+`pa.array` of a NumPy array imports pandas where pandas is installed, which costs half a
+second at each start; wrapping buffers does not.
+"""
+
+import numpy as np
+import pyarrow as pa
+
+from sonde.schema import NO_TIME
+from sonde.wire import Int, Ints, kernel
+
+FEW = 512  # distinct values that `encode` counts before it gives up
+STEPS = 2 * FEW
+
+
+def validity(null: np.ndarray | None) -> pa.Buffer | None:
+    """Give Arrow's validity bits, or none where nothing is null."""
+    if null is None or not null.any():
+        return None
+    return pa.py_buffer(np.packbits(~null, bitorder="little"))
+
+
+def numbers(values: np.ndarray, kind: pa.DataType, null: np.ndarray | None = None) -> pa.Array:
+    """Make a column of numbers of a type that NumPy has too."""
+    plain = np.ascontiguousarray(values, kind.to_pandas_dtype())
+    return pa.Array.from_buffers(kind, len(plain), [validity(null), pa.py_buffer(plain)])
+
+
+def truths(values: np.ndarray, null: np.ndarray | None = None) -> pa.Array:
+    """Make a column of true and false."""
+    bits = pa.py_buffer(np.packbits(values, bitorder="little"))
+    return pa.Array.from_buffers(pa.bool_(), len(values), [validity(null), bits])
+
+
+def times(values: np.ndarray, kind: pa.DataType) -> pa.Array:
+    """Make a column of times or durations in ns; NO_TIME is null."""
+    plain = np.ascontiguousarray(values, np.int64)
+    return pa.Array.from_buffers(kind, len(plain), [validity(plain == NO_TIME), pa.py_buffer(plain)])
+
+
+def named(codes: np.ndarray, names: list[str | None]) -> pa.Array:
+    """Make a dictionary column of numbers into names; those outside and a name of None are null."""
+    texts = [name or "" for name in names] or [""]
+    absent = np.array([name is None for name in names] or [True])
+    within = np.clip(codes, 0, len(texts) - 1)
+    null = (codes < 0) | (codes >= len(names)) | absent[within]
+    return pa.DictionaryArray.from_arrays(numbers(within, pa.int32(), null), pa.array(texts, pa.string()))
+
+
+def encode(values: np.ndarray) -> tuple[list[int], np.ndarray]:
+    """Give the distinct values, and for each value the place of its like among them."""
+    plain = np.ascontiguousarray(values).astype(np.int64)
+    codes = np.empty(len(plain), np.int64)
+    distinct = np.empty(FEW, np.int64)
+    count = encode_few(plain, np.full(STEPS, -1, np.int64), distinct, codes)
+    if count >= 0:
+        return distinct[:count].tolist(), codes
+    many, codes = np.unique(plain, return_inverse=True)
+    return many.tolist(), codes
+
+
+@kernel
+def encode_few(values: Ints, table: Ints, distinct: Ints, codes: Ints) -> Int:
+    """Number values in the order in which they come; -1 where they are more than `distinct` holds."""
+    count = 0
+    for row in range(len(values)):
+        value = values[row]
+        step = (((value ^ value >> 27) & 0x7FFFFFF) * 0x9E3779B1 >> 20) % len(table)
+        while table[step] >= 0 and distinct[table[step]] != value:
+            step = step + 1 if step + 1 < len(table) else 0
+        if table[step] < 0:
+            if count == len(distinct):
+                return -1
+            table[step] = count
+            distinct[count] = value
+            count += 1
+        codes[row] = table[step]
+    return count
+
+
+def spelled(codes: np.ndarray, lists: list[list[str] | None]) -> pa.Array:
+    """Make a column of lists of names; each distinct list is spelled once."""
+    kind = pa.list_(pa.string())
+    if all(each is None for each in lists):
+        return pa.nulls(len(codes), kind)
+    return pa.array(lists, kind).take(numbers(codes, pa.int64()))
+
+
+__all__ = ["encode", "named", "numbers", "spelled", "times", "truths", "validity"]
