@@ -9,6 +9,7 @@ import numpy as np
 
 from sonde.decode import cursor as c
 from sonde.decode import link, network, transport, tunnel
+from sonde.decode.plain import decode_plain
 from sonde.table.frames import Block
 from sonde.table.packets import (
     DROPS,
@@ -58,6 +59,21 @@ def decode_frame(
     wire: Wire, frame: Row, number: Int, results: tuple[Rows, Int], drops: Ints, work: tuple[Ints, Ints]
 ) -> Int:
     """Decode one frame into the rows from a place on; give the place behind them."""
+    packets, before = results
+    chosen, at = work
+    if chosen[VERIFY] == 0 and decode_plain(wire, frame, packets[before]):
+        key_packet(packets[before], chosen)
+        packets[before]["ts"] = frame["ts"]
+        packets[before]["frame"] = number
+        return before + 1
+    return decode_any(wire, frame, number, results, drops, work)
+
+
+@kernel
+def decode_any(
+    wire: Wire, frame: Row, number: Int, results: tuple[Rows, Int], drops: Ints, work: tuple[Ints, Ints]
+) -> Int:
+    """Decode one frame layer by layer, whatever it is."""
     packets, before = results
     chosen, at = work
     at[c.AT] = frame["at"]

@@ -107,6 +107,14 @@ def enter_udp_tunnel(wire: Wire, at: Ints, src_port: Int, dst_port: Int) -> Int:
 
 
 @kernel
+def is_tunnel_port(src_port: Int, dst_port: Int) -> bool:
+    """Say whether `enter_udp_tunnel` would look at a payload between these ports."""
+    if dst_port in (4789, 8472, 6081, 2152, 3544, 1701, 5072):
+        return True
+    return src_port in (2152, 3544, 5072)
+
+
+@kernel
 def enter_vxlan(wire: Wire, at: Ints) -> Int:
     """Read a VXLAN header: the I flag set (RFC 7348 §5), or GPE's next protocol."""
     place = at[c.AT]

@@ -25,8 +25,9 @@ from sonde.table.flows import FRAGMENT_OVERLAP, Flows
 from sonde.table.frames import FRAME
 from sonde.table.packets import DROPS, FRAGMENT_BAD, PACKET
 from sonde.table.streams import Streams
-from sonde.wire import Int, Ints, Row, Rows, Wire, kernel
+from sonde.wire import WARM_OCTETS, Int, Ints, Row, Rows, Wire, kernel, warm
 
+NUMBER, TOUCHED = range(2)  # places in `lane`; for the second see `warm`
 RAW_IP = 101  # link type of a datagram put together from fragments
 
 
@@ -68,20 +69,24 @@ def new_shard(
         overlaps,
         np.zeros(len(DROPS), np.int64),
         np.zeros(len(DROPS), np.int64),
-        np.array([lane], np.int64),
+        np.array([lane, 0], np.int64),
     )
 
 
 @kernel
 def carry_frames(wire: Wire, frames: Rows, first: Int, shard: Shard, turns: Rows) -> None:
     """Carry a block of frames through to turns; the place is kept in chosen[PROGRESS]."""
+    warmed = np.int64(0)
     for number in range(shard.chosen[PROGRESS], len(frames)):
         shard.chosen[PROGRESS] = number + 1
+        if frames[number]["at"] >= warmed:
+            warmed = frames[number]["at"] + WARM_OCTETS
+            shard.lane[TOUCHED] += warm(wire, frames[number]["at"], warmed)
         work = (shard.settings, shard.cursor)
         count = decode_frame(wire, frames[number], first + number, (shard.packets, 0), shard.undecoded, work)
         for row in range(count):
             packet = shard.packets[row]
-            if packet["lane"] != shard.lane[0]:
+            if packet["lane"] != shard.lane[NUMBER]:
                 continue
             if packet["fragment"] == 0:
                 carry_packet(wire, packet, shard, turns)
@@ -122,7 +127,7 @@ def carry_whole(wire: Wire, fragment: Row, length: Int, shard: Shard, turns: Row
         if tunnels and packet["tunnels"] == 0:
             packet["tunnels"] = tunnels
             packet["tunnel_id"] = tunnel_id
-        packet["lane"] = shard.lane[0]
+        packet["lane"] = shard.lane[NUMBER]
         if packet["fragment"] == 0:
             carry_packet(wire, packet, shard, turns)
             if shard.fragments.choice[OVERLAPPED] and packet["flow"] >= 0:

@@ -11,6 +11,7 @@ from sonde.wire.jit import (
 )
 from sonde.wire.read import (
     NO_TIME,
+    WARM_OCTETS,
     Int,
     Ints,
     Row,
@@ -32,12 +33,14 @@ from sonde.wire.read import (
     u32,
     u48,
     u64,
+    warm,
     wrap32,
 )
 
 __all__ = [
     "INTERPRETED",
     "NO_TIME",
+    "WARM_OCTETS",
     "Int",
     "Ints",
     "Kernel",
@@ -65,5 +68,6 @@ __all__ = [
     "u32",
     "u48",
     "u64",
+    "warm",
     "wrap32",
 ]

@@ -18,6 +18,8 @@ Row: TypeAlias = Any  # one row of it
 Int: TypeAlias = int
 
 NO_TIME = -(1 << 63)
+CACHE_LINE = 64  # octets
+WARM_OCTETS = 1 << 16  # that are touched ahead at a time
 
 
 @kernel
@@ -122,6 +124,20 @@ def find(wire: Wire, at: Int, end: Int, octet: Int) -> Int:
         if wire[place] == octet:
             return place
     return -1
+
+
+@kernel
+def warm(wire: Wire, at: Int, end: Int) -> Int:
+    """Touch each cache line of wire[at:end], so that scattered reads soon find them near.
+
+    In order, the processor fetches ahead by itself; frame by frame it cannot, and a read
+    would wait for memory. The sum is worthless; giving it keeps the compiler from leaving
+    the reads out.
+    """
+    total = np.int64(0)
+    for place in range(at, min(end, len(wire)), CACHE_LINE):
+        total += np.int64(wire[place])
+    return total
 
 
 @kernel
