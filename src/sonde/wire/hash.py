@@ -16,7 +16,7 @@ ODD = np.uint64(0x9E3779B97F4A7C15)
 EIGHT = np.uint64(8)
 
 
-@kernel(wraps=True)
+@kernel(wraps=True, emit="fold")
 def fold(a: np.uint64, b: np.uint64) -> np.uint64:
     """Multiply two words to 128 bits and xor the halves."""
     a_low, a_high = a & LOW_32, a >> SHIFT_32

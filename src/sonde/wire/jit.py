@@ -48,11 +48,16 @@ def announce_with(callback: Callable[[str], None]) -> None:
 class Kernel(Generic[P, R]):
     """A function that runs as machine code when called from Python or another kernel."""
 
-    def __init__(self, function: Callable[P, R], name: str, *, wraps: bool) -> None:
-        """Wrap `function`; `wraps` says that its unsigned arithmetic is meant to wrap."""
+    def __init__(self, function: Callable[P, R], name: str, *, wraps: bool, emit: str = "") -> None:
+        """Wrap `function`; `wraps` says that its unsigned arithmetic is meant to wrap.
+
+        `emit` names a function of `sonde.wire.emit` that writes the machine's own
+        instructions for what `function` says in Python.
+        """
         self.function = function
         self.name = name
         self.wraps = wraps
+        self.emit = emit
         self.__doc__ = function.__doc__
         self.__name__ = function.__name__
         self.__qualname__ = function.__qualname__
@@ -121,6 +126,10 @@ class Kernel(Generic[P, R]):
     @property
     def _numba_type_(self) -> Any:  # noqa: ANN401
         """Let Numba call this kernel from inside another one."""
+        if self.emit:
+            from sonde.wire import emit  # noqa: PLC0415 - it imports Numba
+
+            return emit.type_of(self.emit)
         from numba import types  # noqa: PLC0415
 
         return types.Dispatcher(self.dispatcher)
@@ -130,16 +139,16 @@ class Kernel(Generic[P, R]):
 def kernel(function: Callable[P, R]) -> Kernel[P, R]: ...
 @overload
 def kernel(
-    *, wraps: bool = False, name: str = ""
+    *, wraps: bool = False, name: str = "", emit: str = ""
 ) -> Callable[[Callable[P, R]], Kernel[P, R]]: ...
 def kernel(
-    function: Callable[P, R] | None = None, *, wraps: bool = False, name: str = ""
+    function: Callable[P, R] | None = None, *, wraps: bool = False, name: str = "", emit: str = ""
 ) -> Kernel[P, R] | Callable[[Callable[P, R]], Kernel[P, R]]:
     """Make a function a kernel. Give a `name` to each that is made in a closure."""
 
     def wrap(function: Callable[P, R]) -> Kernel[P, R]:
         own = f"{function.__module__.removeprefix('sonde.')}.{name or function.__qualname__}"
-        return Kernel(function, own, wraps=wraps)
+        return Kernel(function, own, wraps=wraps, emit=emit)
 
     return wrap if function is None else wrap(function)
 
@@ -326,7 +335,8 @@ def _compile(kernel: Kernel[Any, Any], args: tuple[Any, ...]) -> bytes:
         dispatcher.compile(signature)
         compiled = dispatcher.overloads[signature]
         result = str(compiled.signature.return_type).replace(" ", "")
-        return f"{compiled.fndesc.llvm_func_name} {result}\n".encode() + _object_code(compiled.library)
+        entry = compiled.fndesc.llvm_func_name
+        return f"{entry} {result}\n".encode() + _object_code(compiled.library, entry)
 
 
 @contextmanager
@@ -357,7 +367,7 @@ def _once_only() -> Iterator[None]:
         CPUCodeLibrary.finalize, CPUContext.get_executable = kept
 
 
-def _object_code(library: Any) -> bytes:  # noqa: ANN401
+def _object_code(library: Any, entry: str) -> bytes:  # noqa: ANN401
     """Link what a lowered function calls, directly or not, optimise it all, emit an object file."""
     module = library._final_module.clone()  # noqa: SLF001
     module.name = library._final_module.name  # noqa: SLF001
@@ -369,6 +379,9 @@ def _object_code(library: Any) -> bytes:  # noqa: ANN401
         seen.add(id(callee))
         waiting += callee._linking_libraries  # noqa: SLF001
         module.link_in(callee._get_module_for_linking(), preserve=True)  # noqa: SLF001
+    for function in module.functions:  # what nobody else can call may be inlined, or left out
+        if not function.is_declaration and function.name != entry:
+            function.linkage = "internal"
     kept, library._final_module = library._final_module, module  # noqa: SLF001
     try:
         library._optimize_final_module()  # noqa: SLF001

@@ -1,7 +1,8 @@
 """Bounded reads of big-endian numbers. The only place where octets are widened.
 
 Each reader widens before it shifts, because Numba and NumPy disagree on what
-`buf[0] << 8` is for uint8. Callers check the length first; see STYLE section 3.
+`buf[0] << 8` is for uint8. Callers check the length first. Compiled, a reader is one
+bounds check, one load and one swap (`emit`); the Python here says what it means.
 """
 
 from typing import Any, TypeAlias
@@ -22,7 +23,7 @@ CACHE_LINE = 64  # octets
 WARM_OCTETS = 1 << 16  # that are touched ahead at a time
 
 
-@kernel
+@kernel(emit="u8")
 def u8(wire: Wire, at: Int) -> Int:
     """Read one octet."""
     return np.int64(wire[at])
@@ -35,43 +36,43 @@ def i8(wire: Wire, at: Int) -> Int:
     return value - 256 if value > 127 else value
 
 
-@kernel
+@kernel(emit="u16")
 def u16(wire: Wire, at: Int) -> Int:
     """Read a 16-bit number."""
     return np.int64(wire[at]) << 8 | np.int64(wire[at + 1])
 
 
-@kernel
+@kernel(emit="u24")
 def u24(wire: Wire, at: Int) -> Int:
     """Read a 24-bit number."""
     return np.int64(wire[at]) << 16 | np.int64(wire[at + 1]) << 8 | np.int64(wire[at + 2])
 
 
-@kernel
+@kernel(emit="u32")
 def u32(wire: Wire, at: Int) -> Int:
     """Read a 32-bit number."""
     return u16(wire, at) << 16 | u16(wire, at + 2)
 
 
-@kernel
+@kernel(emit="u48")
 def u48(wire: Wire, at: Int) -> Int:
     """Read a 48-bit number."""
     return u16(wire, at) << 32 | u32(wire, at + 2)
 
 
-@kernel
+@kernel(emit="u64")
 def u64(wire: Wire, at: Int) -> np.uint64:
     """Read a 64-bit number; it meets only other np.uint64."""
     return np.uint64(u32(wire, at)) << np.uint64(32) | np.uint64(u32(wire, at + 4))
 
 
-@kernel
+@kernel(emit="le16")
 def le16(wire: Wire, at: Int) -> Int:
     """Read a little-endian 16-bit number."""
     return np.int64(wire[at + 1]) << 8 | np.int64(wire[at])
 
 
-@kernel
+@kernel(emit="le32")
 def le32(wire: Wire, at: Int) -> Int:
     """Read a little-endian 32-bit number."""
     return le16(wire, at + 2) << 16 | le16(wire, at)
@@ -138,6 +139,14 @@ def warm(wire: Wire, at: Int, end: Int) -> Int:
     for place in range(at, min(end, len(wire)), CACHE_LINE):
         total += np.int64(wire[place])
     return total
+
+
+@kernel(emit="copy")
+def copy(source: Wire, at: Int, end: Int, target: Wire, put: Int) -> Int:
+    """Copy source[at:end] to target[put:]; give the place behind it. The two do not overlap."""
+    for offset in range(end - at):
+        target[put + offset] = source[at + offset]
+    return put + max(end - at, 0)
 
 
 @kernel

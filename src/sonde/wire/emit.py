@@ -1,0 +1,120 @@
+"""Instructions that Numba has no words for: wide loads, a 128-bit product, a block copy.
+
+Each is written as LLVM IR with its own bounds check, which raises IndexError like
+Numba's. `type_of("u32")` is what Numba takes a call of the kernel `u32` for. Imported only
+where something is compiled. The tests hold each against the Python of the kernel it
+stands for.
+"""
+
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+from llvmlite import ir
+from numba.core import cgutils, types
+from numba.core.typing.templates import infer, make_intrinsic_template
+
+I8, I64, I128 = ir.IntType(8), ir.IntType(64), ir.IntType(128)
+
+
+def _check(context: Any, builder: Any, array: Any, at: Any, size: Any) -> None:
+    """Raise IndexError unless array[at:at + size] exists; `size` is not negative."""
+    length = cgutils.unpack_tuple(builder, array.shape)[0]
+    last = builder.add(at, size)
+    bad = builder.or_(builder.icmp_signed("<", at, I64(0)), builder.icmp_signed(">", last, length))
+    with builder.if_then(bad, likely=False):
+        context.call_conv.return_user_exc(builder, IndexError, ("index is out of bounds",))
+
+
+def _octets(context: Any, builder: Any, kind: Any, value: Any, at: Any) -> tuple[Any, Any]:
+    array = context.make_array(kind)(context, builder, value)
+    return array, builder.gep(builder.bitcast(array.data, I8.as_pointer()), [at])
+
+
+def _reader(width: int, *, little: bool, result: Any) -> Any:
+    """Make the reader of `width` octets."""
+
+    def load(typing: Any, wire: Any, at: Any) -> Any:
+        def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            place = context.cast(builder, args[1], signature.args[1], types.int64)
+            array, pointer = _octets(context, builder, signature.args[0], args[0], place)
+            _check(context, builder, array, place, I64(width))
+            return _load(builder, pointer, width, little=little)
+
+        return result(wire, at), generate
+
+    return load
+
+
+def _load(builder: Any, pointer: Any, width: int, *, little: bool) -> Any:
+    """Load a number of 1, 2, 4 or 8 octets, or one put together of such."""
+    if width in (3, 6):
+        high, low = (1, 2) if width == 3 else (2, 4)
+        first = _load(builder, pointer, high, little=little)
+        second = _load(builder, builder.gep(pointer, [I64(high)]), low, little=little)
+        return builder.or_(builder.shl(first, I64(8 * low)), second)
+    kind = ir.IntType(8 * width)
+    value = builder.load(builder.bitcast(pointer, kind.as_pointer()), align=1)
+    if width > 1 and not little:
+        value = builder.bswap(value)
+    return value if width == 8 else builder.zext(value, I64)
+
+
+def _fold() -> Any:
+    """Make the product of two words, its halves xored."""
+
+    def fold(typing: Any, a: Any, b: Any) -> Any:
+        def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            wide = [builder.zext(arg, I128) for arg in args]
+            product = builder.mul(*wide)
+            high = builder.trunc(builder.lshr(product, I128(64)), I64)
+            return builder.xor(builder.trunc(product, I64), high)
+
+        return types.uint64(types.uint64, types.uint64), generate
+
+    return fold
+
+
+def _copy() -> Any:
+    """Make the block copy."""
+
+    def copy(typing: Any, source: Any, at: Any, end: Any, target: Any, put: Any) -> Any:
+        def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            kinds = signature.args
+            at, end, put = (context.cast(builder, args[n], kinds[n], types.int64) for n in (1, 2, 4))
+            length = builder.sub(end, at)
+            length = builder.select(builder.icmp_signed(">", length, I64(0)), length, I64(0))
+            source, start = _octets(context, builder, kinds[0], args[0], at)
+            target, goal = _octets(context, builder, kinds[3], args[3], put)
+            with builder.if_then(builder.icmp_signed(">", length, I64(0))):
+                _check(context, builder, source, at, length)
+                _check(context, builder, target, put, length)
+                cgutils.raw_memcpy(builder, goal, start, length, 1)
+            return builder.add(put, length)
+
+        return types.int64(source, at, end, target, put), generate
+
+    return copy
+
+
+MAKERS: dict[str, Callable[[], Any]] = {
+    "u8": lambda: _reader(1, little=False, result=types.int64),
+    "u16": lambda: _reader(2, little=False, result=types.int64),
+    "u24": lambda: _reader(3, little=False, result=types.int64),
+    "u32": lambda: _reader(4, little=False, result=types.int64),
+    "u48": lambda: _reader(6, little=False, result=types.int64),
+    "u64": lambda: _reader(8, little=False, result=types.uint64),
+    "le16": lambda: _reader(2, little=True, result=types.int64),
+    "le32": lambda: _reader(4, little=True, result=types.int64),
+    "fold": _fold,
+    "copy": _copy,
+}
+
+
+@cache
+def type_of(name: str) -> Any:
+    """Give Numba's type of the function so named."""
+    write = MAKERS[name]()
+    template = make_intrinsic_template(write, write, name, prefer_literal=False, kwargs={})
+    infer(template)
+    return types.Function(template)
