@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from sonde.table.packets import FRAGMENT_BAD, FRAGMENT_INCOMPLETE, MERGED_FRAGMENT
-from sonde.wire import Int, Ints, Row, Rows, Wire, kernel, u8, u16, u32
+from sonde.wire import Int, Ints, Row, Rows, Wire, copy, kernel, u8, u16, u32
 
 SLOTS = 256  # datagrams in the making; 64 KiB each, touched only as needed
 MOST = 65536  # octets of a datagram's payload
@@ -207,8 +207,7 @@ def write_out(fragments: Fragments, place: Int, whole: Wire) -> Int:
     whole[length_at + 1] = length & 255
     if head == 20:
         write_checksum(whole)
-    for octet in range(total):
-        whole[head + octet] = fragments.octets[place * MOST + octet]
+    copy(fragments.octets, place * MOST, place * MOST + total, whole, head)
     return head + total
 
 

@@ -21,7 +21,7 @@ from sonde.table.packets import ACK, SYN
 from sonde.table.pool import give, size_class, take
 from sonde.table.streams import AHEAD, AHEAD_REFUSED, FINISHED, Streams, close_stream, open_stream
 from sonde.table.turns import DATA, DATAGRAM, FROM_POOL, FROM_WIRE, LOST
-from sonde.wire import Int, Ints, Row, Rows, Wire, kernel, seq_diff, wrap32
+from sonde.wire import Int, Ints, Row, Rows, Wire, copy, kernel, seq_diff, wrap32
 
 HEADER = 16
 TCP, UDP = 6, 17
@@ -119,8 +119,7 @@ def add_datagram(
         chunk = take(streams.pool, which)
         if chunk < 0:
             return
-        for offset in range(length):
-            streams.pool.octets[chunk + offset] = arrivals.extra[at + offset]
+        copy(arrivals.extra, at, at + length, streams.pool.octets, chunk)
         at, source = chunk, FROM_POOL
     turn = add_turn(flow, packet, np.int64(packet["side"]), turns, chosen)
     turn["kind"] = DATAGRAM
@@ -291,8 +290,7 @@ def insert_chunk(
     put_link(octets, chunk, following)
     put_word(octets, chunk + 8, seq)
     put_word(octets, chunk + 12, length)
-    for offset in range(length):
-        octets[chunk + HEADER + offset] = wire[at + offset]
+    copy(wire, at, at + length, octets, chunk + HEADER)
     if before < 0:
         stream["ahead_at"][side] = chunk
     else:

@@ -8,7 +8,7 @@ import pyarrow as pa
 
 from sonde.record.arrow import numbers, validity
 from sonde.table.out import LENGTH_BITS, LENGTH_MASK
-from sonde.wire import Int, Ints, Wire, kernel, u16
+from sonde.wire import Int, Ints, Wire, copy, kernel, u16
 from sonde.wire.sha1 import WORDS, sha1_short
 
 UID_LENGTH = 18
@@ -46,7 +46,14 @@ def utf8_length(text: Wire, at: Int, end: Int) -> Int:
 def copy_text(text: Wire, at: Int, end: Int, out: Wire, put: Int) -> Int:
     """Copy text as UTF-8, other octets as \\xNN; give the place behind it. `out` has room."""
     while at < end:
-        size = 1 if text[at] < 0x80 else utf8_length(text, at, end)
+        plain = at
+        while plain < end and text[plain] < 0x80:
+            plain += 1
+        put = copy(text, at, plain, out, put)
+        at = plain
+        if at == end:
+            break
+        size = utf8_length(text, at, end)
         if size == 0:
             octet = np.int64(text[at])
             out[put], out[put + 1] = 92, 120
@@ -95,9 +102,7 @@ def gather_octets(text: Wire, spans: Ints, offsets: Ints, out: Wire) -> None:
         offsets[row] = put
         if spans[row] >= 0:
             start = spans[row] >> LENGTH_BITS
-            for place in range(start, start + (spans[row] & LENGTH_MASK)):
-                out[put] = text[place]
-                put += 1
+            put = copy(text, start, start + (spans[row] & LENGTH_MASK), out, put)
     offsets[len(spans)] = put
 
 

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from sonde.schema import NO_TEXT, Record, columns, null_row, row_dtype
-from sonde.wire import Int, Ints, Row, Rows, Wire, kernel
+from sonde.wire import Int, Ints, Row, Rows, Wire, copy, kernel, le32
 
 # Places in Out.count. Rows from FRESH on were never used: their memory is untouched.
 FREE, DONE, TEXT, NO_ROW, NO_ROOM, CUT_TEXT, FRESH = range(7)
@@ -138,9 +138,7 @@ def save(out: Out, field: Int, octets: Wire, at: Int, end: Int) -> Int:
     if length < 0 or start + length > len(out.text):
         out.count[NO_ROOM] += 1
         return NO_TEXT
-    for offset in range(length):
-        out.text[start + offset] = octets[at + offset]
-    out.count[TEXT] = start + length
+    out.count[TEXT] = copy(octets, at, at + length, out.text, start)
     return start << LENGTH_BITS | length
 
 
@@ -163,8 +161,10 @@ def put_octet(out: Out, octet: Int) -> None:
 @kernel
 def put_octets(out: Out, octets: Wire, at: Int, end: Int) -> None:
     """Append octets[at:end] to the text begun last."""
-    for place in range(at, end):
-        put_octet(out, octets[place])
+    if out.count[TEXT] + max(end - at, 0) > len(out.text):
+        out.count[NO_ROOM] += 1
+        return
+    out.count[TEXT] = copy(octets, at, end, out.text, out.count[TEXT])
 
 
 @kernel
@@ -292,19 +292,21 @@ def move_text(raw: Wire, spans: Ints, out: Out, text: Wire) -> Int:
             continue
         for offset in spans:
             at = row * width + offset
-            span = np.int64(0)
-            for octet in range(8):
-                span |= np.int64(raw[at + octet]) << 8 * octet
+            span = le32(raw, at) | le32(raw, at + 4) << 32
             if span < 0:
                 continue
             start, length = span >> LENGTH_BITS, span & LENGTH_MASK
-            for place in range(length):
-                text[used + place] = out.text[start + place]
-            span = used << LENGTH_BITS | length
-            for octet in range(8):
-                raw[at + octet] = span >> 8 * octet & 255
+            copy(out.text, start, start + length, text, used)
+            put_span(raw, at, used << LENGTH_BITS | length)
             used += length
     return used
+
+
+@kernel
+def put_span(raw: Wire, at: Int, span: Int) -> None:
+    """Write a span into a row that is looked at as octets."""
+    for octet in range(8):
+        raw[at + octet] = span >> 8 * octet & 255
 
 
 @kernel
@@ -313,10 +315,6 @@ def shift_spans(raw: Wire, width: Int, offsets: Ints, delta: Int) -> None:
     for row in range(len(raw) // width):
         for offset in offsets:
             at = row * width + offset
-            span = np.int64(0)
-            for octet in range(8):
-                span |= np.int64(raw[at + octet]) << 8 * octet
+            span = le32(raw, at) | le32(raw, at + 4) << 32
             if span >= 0:
-                span += delta
-                for octet in range(8):
-                    raw[at + octet] = span >> 8 * octet & 255
+                put_span(raw, at, span + delta)

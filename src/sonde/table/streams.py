@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from sonde.table.pool import Pool, give, new_pool, size_class, take
-from sonde.wire import Int, Ints, Row, Rows, Wire, kernel
+from sonde.wire import Int, Ints, Row, Rows, Wire, copy, kernel
 
 CANDIDATE_WORDS = 4  # of 64 protocols each
 
@@ -123,14 +123,12 @@ def hold(streams: Streams, row: Row, side: Int, octets: Wire, at: Int, end: Int)
             streams.count[HELD_REFUSED] += 1
             return False
         if held >= 0:
-            for offset in range(length):
-                pool.octets[larger + offset] = pool.octets[held + offset]
+            copy(pool.octets, held, held + length, pool.octets, larger)
             give(pool, held, np.int64(row["held_class"][side]))
         held = larger
         row["held_at"][side] = held
         row["held_class"][side] = which
-    for offset in range(end - at):
-        pool.octets[held + length + offset] = octets[at + offset]
+    copy(octets, at, end, pool.octets, held + length)
     row["held_length"][side] = needed
     return True
 
@@ -143,6 +141,5 @@ def consume_held(streams: Streams, row: Row, side: Int, used: Int) -> None:
         release_held(streams, row, side)
         return
     held = row["held_at"][side]
-    for offset in range(rest):
-        streams.pool.octets[held + offset] = streams.pool.octets[held + used + offset]
+    copy(streams.pool.octets, held + used, held + used + rest, streams.pool.octets, held)
     row["held_length"][side] = rest

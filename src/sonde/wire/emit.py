@@ -89,7 +89,7 @@ def _copy() -> Any:
             with builder.if_then(builder.icmp_signed(">", length, I64(0))):
                 _check(context, builder, source, at, length)
                 _check(context, builder, target, put, length)
-                cgutils.raw_memcpy(builder, goal, start, length, 1)
+                cgutils.raw_memmove(builder, goal, start, length, 1)
             return builder.add(put, length)
 
         return types.int64(source, at, end, target, put), generate

@@ -274,11 +274,15 @@ def _keep(path: Path, kept: bytes) -> None:
         return  # a full disk costs the next start its time, not this run its result
 
 
+#: What `_flatten` made of named tuples: their arrays stay where they are.
+_known: dict[int, tuple[Any, list[Any], Any]] = {}
+MOST_KNOWN = 64  # what is remembered is kept alive
+
+
 def _flatten(arg: Any, flat: list[Any]) -> Any:  # noqa: ANN401
     """Append what Numba's native calling convention wants; give a key of the argument's type."""
     if isinstance(arg, np.ndarray):
-        address = arg.ctypes.data
-        flat += (None, None, arg.size, arg.itemsize, address, *arg.shape, *arg.strides)
+        flat += (None, None, arg.size, arg.itemsize, arg.ctypes.data, *arg.shape, *arg.strides)
         return id(arg.dtype) * 4 + arg.ndim
     if isinstance(arg, (bool, np.bool_, float, np.floating)):
         raise TypeError("kernels called from Python take arrays and whole numbers")
@@ -286,8 +290,24 @@ def _flatten(arg: Any, flat: list[Any]) -> Any:  # noqa: ANN401
         flat.append(int(arg))
         return 0
     if isinstance(arg, tuple):
-        return id(type(arg)), *[_flatten(item, flat) for item in arg]
+        return _flatten_tuple(arg, flat)
     raise TypeError(f"a kernel cannot take a {type(arg).__name__}")
+
+
+def _flatten_tuple(arg: tuple[Any, ...], flat: list[Any]) -> Any:  # noqa: ANN401
+    """Do so for a tuple; tables come again and again, and are remembered."""
+    known = _known.get(id(arg))
+    if known is not None and known[0] is arg:
+        flat += known[1]
+        return known[2]
+    own: list[Any] = []
+    key = id(type(arg)), *[_flatten(item, own) for item in arg]
+    if hasattr(arg, "_fields"):
+        if len(_known) >= MOST_KNOWN:
+            _known.clear()
+        _known[id(arg)] = (arg, own, key)
+    flat += own
+    return key
 
 
 def _describe(arg: Any) -> Any:  # noqa: ANN401

@@ -143,7 +143,7 @@ def warm(wire: Wire, at: Int, end: Int) -> Int:
 
 @kernel(emit="copy")
 def copy(source: Wire, at: Int, end: Int, target: Wire, put: Int) -> Int:
-    """Copy source[at:end] to target[put:]; give the place behind it. The two do not overlap."""
+    """Copy source[at:end] to target[put:]; give the place behind it. Within one array, only downwards."""
     for offset in range(end - at):
         target[put + offset] = source[at + offset]
     return put + max(end - at, 0)
