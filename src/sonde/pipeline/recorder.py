@@ -19,7 +19,9 @@ from sonde.table.flows import BY_IP_PROTOCOL
 from sonde.table.out import LENGTH_BITS, shift_spans
 from sonde.wire import Rows
 
+# A table is written when so many rows of it wait, or rows with so many octets of text.
 ROWS_A_BATCH = 1 << 14
+TEXT_A_BATCH = 4 << 20
 
 
 class Recorder:
@@ -30,6 +32,7 @@ class Recorder:
         self.plan, self.sink = plan, sink
         self.batches: dict[str, list[Batch]] = {}
         self.waiting: Counter[str] = Counter()
+        self.text: Counter[str] = Counter()
         self.flows: list[Rows] = []
         self.titles: list[str | None] = [item.name for item in plan.applications.items]
         self.tally = Tally(new_sums(len(plan.protocols), len(self.titles)))
@@ -40,6 +43,7 @@ class Recorder:
             name = table_name(batch.record)
             self.batches.setdefault(name, []).append(batch)
             self.waiting[name] += len(batch.rows)
+            self.text[name] += len(batch.text)
         if len(made.flows):
             self.flows.append(made.flows)
             self.waiting["flows"] += len(made.flows)
@@ -47,7 +51,7 @@ class Recorder:
     def settle(self) -> None:
         """Write what is enough for a batch; called between blocks, so that lanes make no difference."""
         for name, rows in list(self.waiting.items()):
-            if rows >= ROWS_A_BATCH:
+            if rows >= ROWS_A_BATCH or self.text[name] >= TEXT_A_BATCH:
                 self.flush(name)
 
     def finish(self) -> None:
@@ -57,7 +61,7 @@ class Recorder:
 
     def flush(self, name: str) -> None:
         """Build and write the records of one table gathered so far."""
-        self.waiting[name] = 0
+        self.waiting[name] = self.text[name] = 0
         if name == "flows":
             self._flush_flows()
             return

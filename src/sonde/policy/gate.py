@@ -17,6 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from sonde.schema import Privacy
+from sonde.table.arrow import lists_like, texts_column
 
 KEEP, DROP, PSEUDONYMISE = "keep", "drop", "pseudonymise"
 TECHNIQUES = (KEEP, DROP, PSEUDONYMISE)
@@ -121,13 +122,13 @@ class Gate:
     def pseudonymise(self, place: str, column: pa.Array) -> pa.Array:
         """Replace values by HMAC-SHA-256 of field and value; equal values stay equal."""
         if pa.types.is_list(column.type):
-            inner = self.pseudonymise(place, column.flatten())
-            return pa.ListArray.from_arrays(_offsets_with_nulls(column), inner)
+            inner = self.pseudonymise(place, column.values)
+            return lists_like(column, inner)
         if pa.types.is_boolean(column.type):
             return pa.nulls(len(column), pa.bool_())
         encoded = column if pa.types.is_dictionary(column.type) else pc.dictionary_encode(column.cast(pa.string()))
         names = [self.pseudonym(place, value) for value in encoded.dictionary.to_pylist()]
-        return pa.DictionaryArray.from_arrays(encoded.indices, pa.array(names, pa.string())).cast(pa.string())
+        return pa.DictionaryArray.from_arrays(encoded.indices, texts_column(names)).cast(pa.string())
 
     def pseudonym(self, place: str, value: str | None) -> str | None:
         """Give the pseudonym of one value; a mail address keeps its domain."""
@@ -139,13 +140,3 @@ class Gate:
         if at and local and "." in domain and " " not in value and "/" not in domain and len(domain) < 254:  # noqa: PLR2004
             return f"{text}@{domain}"
         return text
-
-
-def _offsets_with_nulls(column: pa.ListArray) -> pa.Array:
-    """Give list offsets that begin at 0 and are null where the list is null."""
-    lengths = pc.fill_null(pc.list_value_length(column), 0).to_pylist()
-    offsets, total = [], 0
-    for valid, length in zip(column.is_valid().to_pylist(), lengths, strict=True):
-        offsets.append(total if valid else None)
-        total += length
-    return pa.array([*offsets, total], pa.int32())

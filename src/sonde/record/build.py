@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from sonde.record.arrow import encode, named, numbers, times, truths, validity
+from sonde.table.arrow import encode, named, numbers, texts_column, times, truths, validity, values_column
 from sonde.record.flow_record import bits_column, halves
 from sonde.record.text import (
     address_column,
@@ -85,7 +85,7 @@ def _column(column: Column, values: np.ndarray, text: Wire) -> pa.Array:
         return _nulled(found, values < 0)
     if kind.name == "mac":
         texts = [None if v < 0 else ":".join(f"{v >> s & 255:02x}" for s in (40, 32, 24, 16, 8, 0)) for v in values.tolist()]
-        return pa.array(texts, pa.string())
+        return texts_column(texts)
     if kind.name == "f64":
         return numbers(values, pa.float64(), np.isnan(values))
     null = values == kind.null
@@ -133,7 +133,7 @@ def build_columns(
             continue
         if column.name in derived:
             values = derived[column.name]
-            found[column.name] = values if isinstance(values, pa.Array) else pa.array(values, ARROW[column.kind.arrow])
+            found[column.name] = values if isinstance(values, pa.Array) else values_column(values, ARROW[column.kind.arrow])
         else:
             found[column.name] = _column(column, rows[column.name], text)
     spelled: list[str | None] = [STATUS_NAMES.get(number) for number in range(4)]

@@ -5,7 +5,7 @@ from typing import Annotated, Any, ClassVar
 import numpy as np
 import pyarrow as pa
 
-from sonde.record.arrow import encode, named, numbers, spelled, times, truths, validity
+from sonde.table.arrow import encode, named, numbers, spelled, times, truths, validity
 from sonde.record.text import address_column, community_column, uid_column
 from sonde.schema import (
     ENDPOINT,

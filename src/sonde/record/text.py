@@ -6,7 +6,7 @@ Each kernel writes octets and offsets as Arrow lays out a string column.
 import numpy as np
 import pyarrow as pa
 
-from sonde.record.arrow import numbers, validity
+from sonde.table.arrow import numbers, validity
 from sonde.table.out import LENGTH_BITS, LENGTH_MASK
 from sonde.wire import Int, Ints, Wire, copy, kernel, u16
 from sonde.wire.sha1 import WORDS, sha1_short

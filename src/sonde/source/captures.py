@@ -5,8 +5,8 @@
         block.frames["ts"], block.wire
     source.report.damage
 
-A regular file is memory-mapped and its pages are given back as reading goes on; what is
-compressed or piped is read in pieces. Whatever can be read before a damaged place is read;
+A regular file is memory-mapped, and its pages are given back when `release` says that all
+are through with them; what is compressed or piped is read in pieces. Whatever can be read before a damaged place is read;
 the place and the reason stand in the report.
 """
 
@@ -28,7 +28,7 @@ from sonde.wire import Ints, Rows, Wire
 
 BLOCK_FRAMES = 16384
 PIECE = 8 << 20  # octets read at a time from what is not mapped
-RELEASE = 32 << 20  # mapped octets after which read pages are given back
+RELEASE = 8 << 20  # mapped octets after which read pages are given back
 
 CLASSIC = {
     b"\xd4\xc3\xb2\xa1": (0, 1000, 16),
@@ -57,6 +57,7 @@ class Source:
         self.state: Ints = np.zeros(scan.STATE_SIZE, np.int64)
         self.interfaces: Ints = np.zeros((scan.MOST_INTERFACES, 5), np.int64)
         self.is_ng = False
+        self.released = 0
 
     def blocks(self, first: int = 0, frames: int = BLOCK_FRAMES) -> Iterator[Block]:
         """Give blocks of frames in order; `first` numbers the first frame."""
@@ -69,6 +70,13 @@ class Source:
         skipped = int(self.state[scan.SKIPPED])
         if skipped:
             self._damage(0, f"{skipped} packet blocks belong to no described interface or do not hold together")
+
+    def release(self, offset: int) -> None:
+        """Give back the mapped pages before an offset: nobody will read them again."""
+        until = offset // mmap.PAGESIZE * mmap.PAGESIZE
+        if self.mapped is not None and until - self.released >= RELEASE:
+            self.mapped.madvise(mmap.MADV_DONTNEED, self.released, until - self.released)
+            self.released = until
 
     def close(self) -> None:
         """Let the input go."""
@@ -116,7 +124,7 @@ class Source:
     def _mapped_blocks(self, count: int) -> Iterator[Block]:
         assert self.mapped is not None  # noqa: S101
         wire = np.frombuffer(self.mapped, np.uint8)
-        at, end, released = self.begin(bytes(wire[:64])), len(wire), 0
+        at, end = self.begin(bytes(wire[:64])), len(wire)
         while True:
             frames = np.empty(count, FRAME)
             found = self._scan(wire, at, end, frames)
@@ -129,11 +137,6 @@ class Source:
                 if after < end:
                     self._damage(after, f"the file ends within a record ({end - after} octets of it are there)")
                 break
-            if at - released >= RELEASE:
-                until = (at - (4 << 20)) // mmap.PAGESIZE * mmap.PAGESIZE
-                if until > released:
-                    self.mapped.madvise(mmap.MADV_DONTNEED, released, until - released)
-                    released = until
             at = after
 
     def _piped_blocks(self, count: int) -> Iterator[Block]:

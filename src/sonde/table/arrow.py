@@ -1,8 +1,11 @@
 """NumPy columns -> Arrow columns, without a copy where that can be.
 
-`pa.array` of a NumPy array imports pandas where pandas is installed, which costs half a
-second at each start; wrapping buffers does not.
+`pa.array` imports pandas where pandas is installed, which costs half a second at each
+start. Here every column is put together from its buffers, as Arrow lays them out.
 """
+
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -23,7 +26,7 @@ def validity(null: np.ndarray | None) -> pa.Buffer | None:
 
 def numbers(values: np.ndarray, kind: pa.DataType, null: np.ndarray | None = None) -> pa.Array:
     """Make a column of numbers of a type that NumPy has too."""
-    plain = np.ascontiguousarray(values, kind.to_pandas_dtype())
+    plain = np.ascontiguousarray(values, "float64" if kind == pa.float64() else str(kind))
     return pa.Array.from_buffers(kind, len(plain), [validity(null), pa.py_buffer(plain)])
 
 
@@ -45,7 +48,50 @@ def named(codes: np.ndarray, names: list[str | None]) -> pa.Array:
     absent = np.array([name is None for name in names] or [True])
     within = np.clip(codes, 0, len(texts) - 1)
     null = (codes < 0) | (codes >= len(names)) | absent[within]
-    return pa.DictionaryArray.from_arrays(numbers(within, pa.int32(), null), pa.array(texts, pa.string()))
+    return pa.DictionaryArray.from_arrays(numbers(within, pa.int32(), null), texts_column(texts))
+
+
+def texts_column(texts: Sequence[str | None]) -> pa.Array:
+    """Make a string column of Python's strings."""
+    raw = [b"" if text is None else text.encode() for text in texts]
+    offsets = np.zeros(len(raw) + 1, np.int32)
+    np.cumsum([len(each) for each in raw], out=offsets[1:])
+    null = np.fromiter((text is None for text in texts), bool, len(raw))
+    return pa.Array.from_buffers(
+        pa.string(), len(raw), [validity(null), pa.py_buffer(offsets), pa.py_buffer(b"".join(raw) or b"\0")]
+    )
+
+
+def lists_column(lists: Sequence[Sequence[str] | None]) -> pa.Array:
+    """Make a column of lists of strings."""
+    offsets = np.zeros(len(lists) + 1, np.int32)
+    np.cumsum([len(each or ()) for each in lists], out=offsets[1:])
+    null = np.fromiter((each is None for each in lists), bool, len(lists))
+    values = texts_column([text for each in lists for text in each or ()])
+    buffers = [validity(null), pa.py_buffer(offsets)]
+    return pa.Array.from_buffers(pa.list_(pa.string()), len(lists), buffers, children=[values])
+
+
+def lists_like(column: pa.ListArray, values: pa.Array) -> pa.Array:
+    """Make a list column like another, with other values in the place of its own."""
+    nulls, offsets = column.buffers()[:2]
+    kind = pa.list_(values.type)
+    return pa.Array.from_buffers(kind, len(column), [nulls, offsets], offset=column.offset, children=[values])
+
+
+def values_column(values: Sequence[Any], kind: pa.DataType) -> pa.Array:
+    """Make a column of any emitted type from Python's values; None is null."""
+    if pa.types.is_string(kind):
+        return texts_column(values)
+    if pa.types.is_list(kind) and pa.types.is_string(kind.value_type):
+        return lists_column(values)
+    null = np.fromiter((value is None for value in values), bool, len(values))
+    plain = [0 if value is None else value for value in values]
+    if pa.types.is_boolean(kind):
+        return truths(np.array(plain, bool), null)
+    if pa.types.is_timestamp(kind) or pa.types.is_duration(kind):
+        return times(np.where(null, NO_TIME, np.array(plain, np.int64)), kind)
+    return numbers(np.array(plain), kind, null)
 
 
 def encode(values: np.ndarray) -> tuple[list[int], np.ndarray]:
@@ -84,7 +130,19 @@ def spelled(codes: np.ndarray, lists: list[list[str] | None]) -> pa.Array:
     kind = pa.list_(pa.string())
     if all(each is None for each in lists):
         return pa.nulls(len(codes), kind)
-    return pa.array(lists, kind).take(numbers(codes, pa.int64()))
+    return lists_column(lists).take(numbers(codes, pa.int64()))
 
 
-__all__ = ["encode", "named", "numbers", "spelled", "times", "truths", "validity"]
+__all__ = [
+    "encode",
+    "lists_column",
+    "lists_like",
+    "named",
+    "numbers",
+    "spelled",
+    "texts_column",
+    "times",
+    "truths",
+    "validity",
+    "values_column",
+]
