@@ -313,11 +313,21 @@ def _flatten_tuple(arg: tuple[Any, ...], flat: list[Any]) -> Any:  # noqa: ANN40
 def _describe(arg: Any) -> Any:  # noqa: ANN401
     """Spell an argument's type out, the same in every process."""
     if isinstance(arg, np.ndarray):
-        fields = arg.dtype.fields
-        return (arg.dtype.str, arg.ndim, arg.dtype.itemsize, str(fields))
+        return (_describe_dtype(arg.dtype), arg.ndim)
     if isinstance(arg, tuple):
         return (type(arg).__name__, getattr(arg, "_fields", ()), [_describe(item) for item in arg])
     return "int"
+
+
+_described: dict[int, tuple[Any, str]] = {}
+
+
+def _describe_dtype(dtype: "np.dtype[Any]") -> str:
+    """Spell a type of rows out; once, since it takes as long as loading a kernel."""
+    known = _described.get(id(dtype))
+    if known is None or known[0] is not dtype:
+        known = _described[id(dtype)] = (dtype, f"{dtype.str} {dtype.itemsize} {dtype.fields}")
+    return known[1]
 
 
 def _types_of(args: tuple[Any, ...]) -> list[Any]:
