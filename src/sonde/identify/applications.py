@@ -14,10 +14,11 @@ import hashlib
 import json
 import os
 import tomllib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
+from zipfile import BadZipFile
 
 import numpy as np
 
@@ -82,12 +83,12 @@ class Applications:
     names: Names
 
     @staticmethod
-    def load(extra: Iterable[Path] = ()) -> "Applications":
+    def load(extra: Sequence[Path] = ()) -> "Applications":
         """Read Sonde's own list and then the user's, whose domains win."""
-        items, hashes = _own_list()
+        items, names = own_list()
         for path in extra:
             items += read_list(path)
-        return Applications(tuple(items), _compile(items, hashes))
+        return Applications(tuple(items), _compile(items) if extra else names)
 
     def match(self, text: Wire, spans: Ints) -> Ints:
         """Give the application's number for each name, or -1."""
@@ -96,23 +97,31 @@ class Applications:
         return found
 
 
-def _own_list() -> tuple[list[Application], dict[str, int]]:
-    """Read Sonde's own list and the hashes of its domains; what takes 70 ms is kept as JSON."""
-    kept = cache_folder() / f"applications-{hashlib.blake2b(OWN_LIST.read_bytes(), digest_size=12).hexdigest()}"
+def own_list() -> tuple[list[Application], Names]:
+    """Read Sonde's own list; it takes 100 ms, so what comes of it is kept beside the kernels."""
+    kept = cache_folder() / f"applications-{_own_digest()}.npz"
     try:
-        entries, hashes = json.loads(kept.read_text(encoding="utf-8"))
-        return [_application(entry) for entry in entries], hashes
-    except (OSError, ValueError, KeyError, TypeError):
+        with np.load(kept) as arrays:
+            items = [_application(entry) for entry in json.loads(arrays["items"].tobytes())]
+            return items, Names(*(Ends(*arrays[f"{which}_table"], arrays[f"{which}_text"]) for which in Names._fields))
+    except (OSError, ValueError, KeyError, TypeError, BadZipFile):
         items = read_list(OWN_LIST)
-    keys = [key for item in items for domain in item.domains for key in _keys(domain)[:1]]
-    hashes = {key.decode("latin-1"): _hash(key) for key in keys}
+    names = _compile(items)
+    arrays = {"items": np.frombuffer(json.dumps([asdict(item) for item in items]).encode(), np.uint8)}
+    for which, ends in zip(Names._fields, names, strict=True):
+        arrays |= {f"{which}_table": np.stack(ends[:-1]), f"{which}_text": ends.text}
     try:
-        aside = kept.with_name(f".{kept.name}.{os.getpid()}")
-        aside.write_text(json.dumps([[asdict(item) for item in items], hashes]), encoding="utf-8")
+        aside = kept.with_name(f".{os.getpid()}.{kept.name}")
+        np.savez(aside, **arrays)
         aside.rename(kept)
     except OSError:
         pass  # the next start reads TOML again
-    return items, hashes
+    return items, names
+
+
+def _own_digest() -> str:
+    """Name what is kept by the list and by this file, which gives it its form."""
+    return hashlib.blake2b(OWN_LIST.read_bytes() + Path(__file__).read_bytes(), digest_size=12).hexdigest()
 
 
 def _application(entry: dict[str, Any]) -> Application:
@@ -209,45 +218,36 @@ def _hash(octets: Iterable[int]) -> int:
     return value
 
 
-def _keys(domain: str) -> tuple[bytes, bytes]:
-    """Give what a table is asked for, in the order it is hashed, and what must stand at the other end.
-
-    Ends are hashed backwards.
-    """
-    before, star, behind = _octets(domain).partition(b"*")
-    if not star:
-        return before[::-1], b""
-    # "*.example.org" and "example.org" come to the same; a hyphen is part of the end.
-    return (before, behind) if before else (behind.lstrip(b".")[::-1], b"")
-
-
-def _compile(items: list[Application], hashes: dict[str, int]) -> Names:
+def _compile(items: list[Application]) -> Names:
     endings: dict[tuple[bytes, bytes], int] = {}
     beginnings: dict[tuple[bytes, bytes], int] = {}
     for number, item in enumerate(items):
         for domain in item.domains:
-            is_beginning = "*" in domain and not domain.startswith("*")
-            (beginnings if is_beginning else endings)[_keys(domain)] = number
-    return Names(_table(endings, hashes, backwards=True), _table(beginnings, hashes, backwards=False))
+            before, star, behind = _octets(domain).partition(b"*")
+            if not star:
+                endings[before, b""] = number
+            elif not before:
+                # "*.example.org" and "example.org" come to the same; a hyphen is part of the end.
+                endings[behind.lstrip(b"."), b""] = number
+            else:
+                beginnings[before, behind] = number
+    return Names(_table(endings, backwards=True), _table(beginnings, backwards=False))
 
 
-def _table(texts: dict[tuple[bytes, bytes], int], hashes: dict[str, int], *, backwards: bool) -> Ends:
+def _table(texts: dict[tuple[bytes, bytes], int], *, backwards: bool) -> Ends:
     size = 16
     while size < 2 * len(texts):
         size *= 2
-    table = [[-1] * size, *([0] * size for _ in range(4))]
+    table = np.zeros((5, size), np.int64)
+    table[0] = -1
     text = bytearray()
     for (key, rest), number in texts.items():
-        value = hashes.get(key.decode("latin-1"))
-        place = (_hash(key) if value is None else value) & (size - 1)
-        while table[0][place] >= 0:
+        place = _hash(reversed(key) if backwards else key) & (size - 1)
+        while table[0, place] >= 0:
             place = (place + 1) & (size - 1)
-        spelt = key[::-1] if backwards else key
-        row = (len(text), len(key), number, len(text) + len(key), len(rest))
-        for column, cell in zip(table, row, strict=True):
-            column[place] = cell
-        text += spelt + rest
-    return Ends(*(np.array(column, np.int64) for column in table), np.frombuffer(bytes(text) or b"\0", np.uint8))
+        table[:, place] = (len(text), len(key), number, len(text) + len(key), len(rest))
+        text += key + rest
+    return Ends(*table, np.frombuffer(bytes(text) or b"\0", np.uint8))
 
 
 @kernel(wraps=True)
