@@ -3,7 +3,7 @@
 from sonde.schema import LETTERS, MAYBE, YES, At, Has, Length, Number, Only, Protocol, Signature, begins
 
 # Descriptor header §2.2: identifier (16 octets), payload descriptor, TTL, hops, length (little-endian).
-PAYLOADS = (b"\x00", b"\x01", b"\x02", b"\x30", b"\x31", b"\x32", b"\x40", b"\x80", b"\x81")
+PAYLOADS = (b"\x00", b"\x01", b"\x02", b"\x30", b"\x31", b"\x32", b"\x40", b"\x44", b"\x80", b"\x81")
 
 PROTOCOL = Protocol(
     "gnutella",
