@@ -1,38 +1,66 @@
-"""Names -> applications: SNI, Host and QNAME looked up by their longest known suffix.
+"""Names -> applications: SNI, Host and QNAME looked up by what is known of their ends and beginnings.
 
     names = Applications.load()                 # applications.toml, and the user's own
     names.match(text, spans)                    # a number for each span; -1 unknown
-    names.titles[number]
+    names.items[number].title
 
-The list is data: `applications.toml` beside this file, and files that users add.
+The list is data: `applications.toml` beside this file, and files that users add. A domain
+covers itself and the names below it. With a star it is a pattern: what stands before the
+star begins the name, what stands behind ends it. Of ends the longest wins, and a beginning
+wins over all ends.
 """
 
+import hashlib
+import json
+import os
 import tomllib
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
+from zipfile import BadZipFile
 
 import numpy as np
 
 from sonde.table.out import LENGTH_BITS, LENGTH_MASK
-from sonde.wire import Int, Ints, Wire, kernel, lower
+from sonde.wire import Int, Ints, Wire, cache_folder, kernel, lower
 
 OWN_LIST = Path(__file__).with_name("applications.toml")
 FNV_OFFSET, FNV_PRIME = np.uint64(0xCBF29CE484222325), np.uint64(0x100000001B3)
+DOT, HYPHEN, COLON = 46, 45, 58
+LONGEST_NAME = 255  # RFC 1035 §2.3.4
+LONGEST_BEGINNING = 64
+
+KEYS = ("title", "category", "owner", "domains", "aliases")
+TOOLS = ("ndpi", "zeek", "wireshark")
+CATEGORIES = (
+    "advertising", "antivirus", "assistant", "cdn", "cloud", "dating", "development", "dns", "education", "file-sharing",
+    "finance", "game", "iot", "mail", "maps", "measurement", "meeting", "messaging", "music", "news", "other", "platform",
+    "productivity", "reference", "remote-control", "search", "shopping", "social", "storage", "store", "travel", "update",
+    "video", "vpn", "weather",
+)  # fmt: skip
 
 
 class ApplicationError(ValueError):
     """A list of applications that cannot be used; the message is for the user."""
 
 
-class Suffixes(NamedTuple):
-    """A hash table of domain suffixes: for each place the suffix's span and its application."""
+class Ends(NamedTuple):
+    """A hash table of texts: for each place the text's span, its application, and what must stand at the other end."""
 
     at: Ints
     length: Ints
     application: Ints
+    rest_at: Ints
+    rest_length: Ints
     text: Wire
+
+
+class Names(NamedTuple):
+    """What names end with, and what some begin with."""
+
+    endings: Ends
+    beginnings: Ends
 
 
 @dataclass(frozen=True)
@@ -43,6 +71,8 @@ class Application:
     title: str
     domains: tuple[str, ...]
     aliases: dict[str, tuple[str, ...]]
+    category: str = "other"
+    owner: str = ""
 
 
 @dataclass(frozen=True)
@@ -50,89 +80,221 @@ class Applications:
     """The loaded list and its compiled form."""
 
     items: tuple[Application, ...]
-    suffixes: Suffixes
+    names: Names
 
     @staticmethod
-    def load(extra: Iterable[Path] = ()) -> "Applications":
+    def load(extra: Sequence[Path] = ()) -> "Applications":
         """Read Sonde's own list and then the user's, whose domains win."""
-        items: list[Application] = []
-        for path in (OWN_LIST, *extra):
-            items += _read_list(path)
-        return Applications(tuple(items), _compile(items))
+        items, names = own_list()
+        for path in extra:
+            items += read_list(path)
+        return Applications(tuple(items), _compile(items) if extra else names)
 
     def match(self, text: Wire, spans: Ints) -> Ints:
         """Give the application's number for each name, or -1."""
         found = np.full(len(spans), -1, np.int64)
-        match_names(self.suffixes, text, np.ascontiguousarray(spans), found)
+        match_names(self.names, text, np.ascontiguousarray(spans), found)
         return found
 
 
-def _read_list(path: Path) -> list[Application]:
+def own_list() -> tuple[list[Application], Names]:
+    """Read Sonde's own list; it takes 100 ms, so what comes of it is kept beside the kernels."""
+    kept = cache_folder() / f"applications-{_own_digest()}.npz"
+    try:
+        with np.load(kept) as arrays:
+            items = [_application(entry) for entry in json.loads(arrays["items"].tobytes())]
+            return items, Names(*(Ends(*arrays[f"{which}_table"], arrays[f"{which}_text"]) for which in Names._fields))
+    except (OSError, ValueError, KeyError, TypeError, BadZipFile):
+        items = read_list(OWN_LIST)
+    names = _compile(items)
+    arrays = {"items": np.frombuffer(json.dumps([asdict(item) for item in items]).encode(), np.uint8)}
+    for which, ends in zip(Names._fields, names, strict=True):
+        arrays |= {f"{which}_table": np.stack(ends[:-1]), f"{which}_text": ends.text}
+    try:
+        aside = kept.with_name(f".{os.getpid()}.{kept.name}")
+        np.savez(aside, **arrays)
+        aside.rename(kept)
+    except OSError:
+        pass  # the next start reads TOML again
+    return items, names
+
+
+def _own_digest() -> str:
+    """Name what is kept by the list and by this file, which gives it its form."""
+    return hashlib.blake2b(OWN_LIST.read_bytes() + Path(__file__).read_bytes(), digest_size=12).hexdigest()
+
+
+def _application(entry: dict[str, Any]) -> Application:
+    aliases = {tool: tuple(names) for tool, names in entry["aliases"].items()}
+    return Application(
+        entry["name"], entry["title"], tuple(entry["domains"]), aliases, entry["category"], entry["owner"]
+    )
+
+
+def read_list(path: Path) -> list[Application]:
+    """Read a list; ApplicationError with one sentence for the user where it is wrong."""
     try:
         with path.open("rb") as file:
             tables = tomllib.load(file)
     except FileNotFoundError:
         raise ApplicationError(f"{path} does not exist; check the spelling.") from None
+    except OSError as error:
+        raise ApplicationError(f"{path} cannot be read: {error.strerror}.") from None
+    except UnicodeDecodeError:
+        raise ApplicationError(f"{path} is no TOML: it is not UTF-8 text.") from None
     except tomllib.TOMLDecodeError as error:
-        raise ApplicationError(f"{path} is no TOML: {error}.") from None
-    items = []
-    for name, entry in tables.items():
-        if not isinstance(entry, dict) or not isinstance(entry.get("domains"), list):
-            raise ApplicationError(f"{path}: [{name}] needs a list named domains.")
-        aliases = {tool: tuple(names) for tool, names in entry.get("aliases", {}).items()}
-        items.append(Application(name, entry.get("title", name), tuple(entry["domains"]), aliases))
+        raise ApplicationError(f"{path} is no TOML: {str(error).rstrip('.')}.") from None
+    items = [_checked(path, name, entry) for name, entry in tables.items()]
+    owner: dict[str, str] = {}
+    for item in items:
+        for domain in item.domains:
+            other = owner.setdefault(domain.lower(), item.name)
+            if other != item.name:
+                raise ApplicationError(f"{path}: {domain!r} stands in [{other}] and in [{item.name}].")
     return items
 
 
-def _hash(suffix: bytes) -> int:
+def _checked(path: Path, name: str, entry: Any) -> Application:  # noqa: ANN401
+    """Check one entry of a list, strictly."""
+    where = f"{path}: [{name}]"
+    if not isinstance(entry, dict):
+        raise ApplicationError(f"{path}: {name} is no table; begin each application with [{name}].")
+    for key in entry:
+        if key not in KEYS:
+            raise ApplicationError(f"{where} has an unknown key {key!r}; there are {', '.join(KEYS)}.")
+    for key in ("title", "category", "owner"):
+        if not isinstance(entry.get(key, ""), str):
+            raise ApplicationError(f"{where}: {key} must be text.")
+    category = entry.get("category", "other")
+    if category not in CATEGORIES:
+        raise ApplicationError(f"{where}: there is no category {category!r}; there are {', '.join(CATEGORIES)}.")
+    domains = entry.get("domains")
+    if not isinstance(domains, list) or not domains or not all(isinstance(each, str) for each in domains):
+        raise ApplicationError(f"{where}: domains must be a list of at least one text.")
+    for domain in domains:
+        if not is_domain(domain):
+            raise ApplicationError(
+                f"{where}: {domain!r} is no domain; write one such as \"example.org\" or \"video-*.example.org\"."
+            )
+    aliases = entry.get("aliases", {})
+    if not isinstance(aliases, dict):
+        raise ApplicationError(f"{where}: aliases must be a table, such as aliases.ndpi = [\"Name\"].")
+    for tool, names in aliases.items():
+        if tool not in TOOLS:
+            raise ApplicationError(f"{where}: aliases has an unknown key {tool!r}; there are {', '.join(TOOLS)}.")
+        if not isinstance(names, list) or not all(isinstance(each, str) for each in names):
+            raise ApplicationError(f"{where}: aliases.{tool} must be a list of texts.")
+    title = entry.get("title", name)
+    tuples = {tool: tuple(names) for tool, names in aliases.items()}
+    return Application(name, title, tuple(domains), tuples, category, entry.get("owner", ""))
+
+
+def is_domain(domain: str) -> bool:
+    """Say whether this is a domain, or a pattern with one star between dots or hyphens."""
+    try:
+        octets = _octets(domain)
+    except UnicodeError:
+        return False
+    if not 1 <= len(octets) <= LONGEST_NAME or any(octet <= 32 or octet in b":/@?#" for octet in octets):
+        return False
+    before, star, behind = octets.partition(b"*")
+    if not star:
+        return b".." not in octets
+    if b"*" in behind or not (before or behind) or len(before) > LONGEST_BEGINNING:
+        return False
+    return before[-1:] in (b"", b".", b"-") and behind[:1] in (b"", b".", b"-")
+
+
+def _octets(domain: str) -> bytes:
+    """Spell a domain as the wire does, in lower case."""
+    domain = domain.lower().rstrip(".")
+    return domain.encode("ascii" if domain.isascii() else "idna")
+
+
+def _hash(octets: Iterable[int]) -> int:
     value = 0xCBF29CE484222325
-    for octet in reversed(suffix):
+    for octet in octets:
         value = ((value ^ octet) * 0x100000001B3) & 0xFFFFFFFFFFFFFFFF
     return value
 
 
-def _compile(items: list[Application]) -> Suffixes:
-    domains = {
-        domain.lower().strip(".").encode("idna" if not domain.isascii() else "ascii"): number
-        for number, item in enumerate(items)
-        for domain in item.domains
-    }
+def _compile(items: list[Application]) -> Names:
+    endings: dict[tuple[bytes, bytes], int] = {}
+    beginnings: dict[tuple[bytes, bytes], int] = {}
+    for number, item in enumerate(items):
+        for domain in item.domains:
+            before, star, behind = _octets(domain).partition(b"*")
+            if not star:
+                endings[before, b""] = number
+            elif not before:
+                # "*.example.org" and "example.org" come to the same; a hyphen is part of the end.
+                endings[behind.lstrip(b"."), b""] = number
+            else:
+                beginnings[before, behind] = number
+    return Names(_table(endings, backwards=True), _table(beginnings, backwards=False))
+
+
+def _table(texts: dict[tuple[bytes, bytes], int], *, backwards: bool) -> Ends:
     size = 16
-    while size < 2 * len(domains):
+    while size < 2 * len(texts):
         size *= 2
-    at, length = np.full(size, -1, np.int64), np.zeros(size, np.int64)
-    application, text = np.zeros(size, np.int64), bytearray()
-    for domain, number in domains.items():
-        place = _hash(domain) & (size - 1)
-        while at[place] >= 0:
+    table = np.zeros((5, size), np.int64)
+    table[0] = -1
+    text = bytearray()
+    for (key, rest), number in texts.items():
+        place = _hash(reversed(key) if backwards else key) & (size - 1)
+        while table[0, place] >= 0:
             place = (place + 1) & (size - 1)
-        at[place], length[place], application[place] = len(text), len(domain), number
-        text += domain
-    return Suffixes(at, length, application, np.frombuffer(bytes(text) or b"\0", np.uint8))
+        table[:, place] = (len(text), len(key), number, len(text) + len(key), len(rest))
+        text += key + rest
+    return Ends(*table, np.frombuffer(bytes(text) or b"\0", np.uint8))
 
 
 @kernel(wraps=True)
-def match_names(suffixes: Suffixes, text: Wire, spans: Ints, found: Ints) -> None:
-    """Look every name up, from its end to its beginning, label by label; the longest wins."""
+def match_names(names: Names, text: Wire, spans: Ints, found: Ints) -> None:
+    """Look every name up: by its beginning, else by its longest known end."""
     for row in range(len(spans)):
         if spans[row] < 0:
             continue
         at = spans[row] >> LENGTH_BITS
-        end = name_end(text, at, at + min(spans[row] & LENGTH_MASK, 255))
-        value = FNV_OFFSET
-        place = end - 1
-        while place >= at:
-            octet = lower(text[place])
-            if octet == 46:  # a label ends here: what stands behind is a suffix
-                chosen = look_up(suffixes, text, place + 1, end, value)
-                if chosen >= 0:
-                    found[row] = chosen
-            value = (value ^ np.uint64(octet)) * FNV_PRIME
-            place -= 1
-        if end > at:
-            chosen = look_up(suffixes, text, at, end, value)
-            if chosen >= 0:
-                found[row] = chosen
+        end = name_end(text, at, at + min(spans[row] & LENGTH_MASK, LONGEST_NAME))
+        found[row] = match_beginning(names.beginnings, text, at, end)
+        if found[row] < 0:
+            found[row] = match_ending(names.endings, text, at, end)
+
+
+@kernel(wraps=True)
+def match_ending(endings: Ends, text: Wire, at: Int, end: Int) -> Int:
+    """Look a name up from its end to its beginning, label by label; the longest wins."""
+    value = FNV_OFFSET
+    best = np.int64(-1)
+    place = end - 1
+    while place >= at:
+        octet = lower(text[place])
+        if octet == DOT:  # a label ends here: what stands behind is an end
+            chosen = look_up(endings, text, place + 1, end, value, end)
+            best = chosen if chosen >= 0 else best
+        value = (value ^ np.uint64(octet)) * FNV_PRIME
+        if octet == HYPHEN:
+            chosen = look_up(endings, text, place, end, value, end)
+            best = chosen if chosen >= 0 else best
+        place -= 1
+    chosen = look_up(endings, text, at, end, value, end) if end > at else np.int64(-1)
+    return chosen if chosen >= 0 else best
+
+
+@kernel(wraps=True)
+def match_beginning(beginnings: Ends, text: Wire, at: Int, end: Int) -> Int:
+    """Look a name up from its beginning; what must end it is compared then."""
+    value = FNV_OFFSET
+    best = np.int64(-1)
+    for place in range(at, min(end, at + LONGEST_BEGINNING)):
+        octet = lower(text[place])
+        value = (value ^ np.uint64(octet)) * FNV_PRIME
+        if octet == DOT or octet == HYPHEN:
+            chosen = look_up(beginnings, text, at, place + 1, value, end)
+            best = chosen if chosen >= 0 else best
+    return best
 
 
 @kernel
@@ -140,35 +302,35 @@ def name_end(text: Wire, at: Int, end: Int) -> Int:
     """Leave a port and a final dot off a name."""
     stop = end
     for place in range(at, end):
-        if text[place] == 58:
+        if text[place] == COLON:
             stop = place
             break
-    if stop > at and text[stop - 1] == 46:
+    if stop > at and text[stop - 1] == DOT:
         stop -= 1
     return stop
 
 
 @kernel(wraps=True)
-def look_up(suffixes: Suffixes, text: Wire, at: Int, end: Int, value: np.uint64) -> Int:
-    """Give the application of exactly this suffix, or -1."""
-    mask = np.uint64(len(suffixes.at) - 1)
+def look_up(ends: Ends, text: Wire, at: Int, stop: Int, value: np.uint64, end: Int) -> Int:
+    """Give the application of exactly text[at:stop] in a name that ends at `end`, or -1."""
+    mask = np.uint64(len(ends.at) - 1)
     place = np.int64(value & mask)
-    for _ in range(len(suffixes.at)):
-        if suffixes.at[place] < 0:
+    for _ in range(len(ends.at)):
+        if ends.at[place] < 0:
             return -1
-        if suffixes.length[place] == end - at:
-            same = True
-            for offset in range(end - at):
-                if lower(text[at + offset]) != suffixes.text[suffixes.at[place] + offset]:
-                    same = False
-                    break
-            if same:
-                return suffixes.application[place]
-        place = (place + 1) & (len(suffixes.at) - 1)
+        rest = ends.rest_length[place]
+        if ends.length[place] == stop - at and (rest == 0 or rest < end - stop):
+            same = same_text(text, at, stop, ends.text, ends.at[place])
+            if same and same_text(text, end - rest, end, ends.text, ends.rest_at[place]):
+                return ends.application[place]
+        place = (place + 1) & (len(ends.at) - 1)
     return -1
 
 
-    """Keep the first application that a flow's names tell."""
-    for row in range(len(rows_flow)):
-        if found[row] >= 0 and flow_applications[rows_flow[row]] < 0:
-            flow_applications[rows_flow[row]] = found[row]
+@kernel
+def same_text(text: Wire, at: Int, end: Int, known: Wire, place: Int) -> bool:
+    """Compare text[at:end], whatever its case, with known text from a place on."""
+    for offset in range(end - at):
+        if lower(text[at + offset]) != np.int64(known[place + offset]):
+            return False
+    return True

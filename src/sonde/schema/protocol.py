@@ -9,45 +9,9 @@ kernel `identify(octets, at, end, hint) -> Verdict`.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from enum import IntEnum
 from typing import Any
 
-
-class Verdict(IntEnum):
-    """What first octets say of a protocol; MAYBE needs the other side to agree."""
-
-    NO = 0
-    MAYBE = 1
-    YES = 2
-
-
-# Bits of `hint`; the ports of the packet stand above them.
-FROM_RESP = 1  # sent by the responder
-OWN_PORT = 2  # one of the two ports is registered for the protocol asked about
-STREAM = 4  # TCP; otherwise a datagram
-MIDSTREAM = 8  # the beginning of the stream was not seen
-CUT = 16  # the capture holds less than the sender sent
-SRC_PORT_SHIFT, DST_PORT_SHIFT = 16, 32
-
-
-@dataclass(frozen=True, slots=True)
-class Signature:
-    """Octets that must stand at offsets, counted from the first of a payload.
-
-    `parts` are (offset, octets) or (offset, octets, mask); all must match.
-    """
-
-    parts: tuple[tuple[Any, ...], ...]
-    verdict: Verdict
-    #: "both", "orig" (only in what the originator sends) or "resp".
-    side: str = "both"
-    transport: str = "both"  # "tcp", "udp" or "both"
-    min_length: int = 0
-    max_length: int = 1 << 16
-    #: Letters match whatever their case.
-    folded: bool = False
-    #: Believe it only on a registered port.
-    own_port: bool = False
+from sonde.schema.signature import Signature
 
 
 @dataclass(frozen=True)
@@ -68,6 +32,8 @@ class Protocol:
     first_octets: bytes = b""
     #: Transports on which `identify` is asked: "tcp", "udp".
     transports: tuple[str, ...] = ("tcp", "udp")
+    #: `identify` accepts nothing on other ports than those registered.
+    own_ports_only: bool = False
     #: IP protocol numbers that are this protocol by themselves (ICMP 1, IGMP 2 ...).
     ip_protocols: tuple[int, ...] = ()
     #: What other tools call it: {"ndpi": (...), "zeek": (...), "wireshark": (...)}.

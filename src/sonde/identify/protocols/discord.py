@@ -1,0 +1,15 @@
+"""Discord's voice connection ("Voice Connections", IP discovery): a datagram of 74 octets asks for one's own address."""
+
+from sonde.schema import DIGITS, YES, At, Only, Protocol, Signature
+
+PROTOCOL = Protocol(
+    "discord-voice",
+    "Discord voice",
+    "Discord developer documentation",
+    signatures=(
+        # Type 1 asks with an empty address, type 2 answers; the length counts what follows: 70 octets.
+        Signature((At(0, b"\0\x01\0\x46"), At(8, bytes(66))), YES, transport="udp", min_length=74, max_length=74),
+        Signature((At(0, b"\0\x02\0\x46"), Only(8, 15, DIGITS + b".:abcdef\0")), YES, transport="udp", min_length=74, max_length=74),
+    ),
+    aliases={"ndpi": ("Discord",)},
+)

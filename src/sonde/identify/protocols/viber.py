@@ -1,0 +1,18 @@
+"""Viber's calls (as observed): a number, a kind, then octets of sizes that belong to the kind."""
+
+from sonde.schema import MAYBE, At, Protocol, Signature
+
+PROTOCOL = Protocol(
+    "viber-call",
+    "Viber calls",
+    "observed",
+    udp_ports=(5242, 5243, 7985, 7987, 9785),
+    signatures=(
+        Signature((At(2, b"\x03\0"),), MAYBE, transport="udp", min_length=12, max_length=20, own_port=True),
+        Signature((At(2, b"\x09\0"),), MAYBE, transport="udp", min_length=20, max_length=20, own_port=True),
+        Signature((At(2, b"\x01\0\x05\0"),), MAYBE, transport="udp", min_length=100, own_port=True),
+        Signature((At(2, b"\x19\x01"),), MAYBE, transport="udp", min_length=34, max_length=34, own_port=True),
+        Signature((At(2, b"\x1b\x01"),), MAYBE, transport="udp", min_length=34, max_length=34, own_port=True),
+    ),
+    aliases={"ndpi": ("Viber", "ViberVoip")},
+)
