@@ -173,6 +173,13 @@ def quic(batch: pa.RecordBatch, state: State) -> Iterator[tuple[str, Row]]:
     yield from zeek_quic.quic(batch, state)
 
 
+def ssh(batch: pa.RecordBatch, state: State) -> Iterator[tuple[str, Row]]:
+    """Write ssh.log."""
+    from sonde.sink import zeek_ssh  # noqa: PLC0415 - it builds on this module
+
+    yield from zeek_ssh.ssh(batch, state)
+
+
 CONVERTERS: dict[str, Callable[[pa.RecordBatch, State], Iterator[tuple[str, Row]]]] = {
     "certificates": certificates,
     "flows": conn,
@@ -180,5 +187,6 @@ CONVERTERS: dict[str, Callable[[pa.RecordBatch, State], Iterator[tuple[str, Row]
     "http": http,
     "ntp": ntp,
     "quic": quic,
+    "ssh": ssh,
     "tls": tls,
 }
