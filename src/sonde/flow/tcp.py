@@ -55,7 +55,7 @@ def update_tcp(flow: Row, packet: Row, side: Int) -> None:
     place = flow["sent"][side] + seq_diff(seq, wrap32(np.int64(flow["isn"][side]) + flow["sent"][side]))
     was_edge = flow["sent"][side]
     advance_sent(flow, side, place + seg_len, length, flags)
-    step_state(flow, side, flags)
+    step_state(flow, side, flags, place)
     if length > 0:
         if flow["state"][side] == RESET and flow["closed"] != NO_TIME:
             flow["oddities"] |= DATA_AFTER_CLOSE
@@ -63,9 +63,10 @@ def update_tcp(flow: Row, packet: Row, side: Int) -> None:
         add_letter(flow, side, LETTER_A)
     if flags & ACK:
         note_ack(flow, other, np.int64(packet["ack"]))
-    if length > 0:
+    seen = min(length, np.int64(packet["payload_length"]))  # what the capture cut off is a gap
+    if seen > 0:
         start = place + (1 if flags & SYN else 0)
-        place_octets(flow, side, start, start + length)
+        place_octets(flow, side, start, start + seen)
     if was_edge < 0:
         flow["edge"][side] = max(flow["edge"][side], 1)
 
@@ -139,7 +140,7 @@ def advance_sent(flow: Row, side: Int, end: Int, length: Int, flags: Int) -> Non
 
 
 @kernel
-def step_state(flow: Row, side: Int, flags: Int) -> None:
+def step_state(flow: Row, side: Int, flags: Int, place: Int) -> None:
     """Move the sending side's state (Zeek's names; RFC 9293 §3.10.7 in outline)."""
     other = 1 - side
     state, peer = flow["state"][side], flow["state"][other]
@@ -164,7 +165,9 @@ def step_state(flow: Row, side: Int, flags: Int) -> None:
     if flags & FIN:
         following = CLOSED
     if flags & RST:
-        following = CLOSED if state == CLOSED else RESET  # after its own FIN, a reset says nothing new
+        # After both sides' FIN, or behind its own, a reset says nothing new.
+        ended = state == CLOSED and (peer == CLOSED or place >= flow["sent"][side])
+        following = CLOSED if ended else RESET
     elif state == RESET:
         following = RESET
     if following != state:

@@ -295,17 +295,28 @@ def clear_counts(flow: Row, side: Int) -> None:
 
 
 @kernel
+def is_group(high: np.uint64, low: np.uint64) -> bool:
+    """Say whether an address stands for many hosts, so that nothing can come from it (RFC 1112, RFC 4291 §2.7)."""
+    if high == np.uint64(0) and low >> np.uint64(32) == np.uint64(0xFFFF):
+        first = low >> np.uint64(24) & np.uint64(0xFF)
+        return bool(np.uint64(224) <= first < np.uint64(240) or low & np.uint64(0xFFFFFFFF) == np.uint64(0xFFFFFFFF))
+    return bool(high >> np.uint64(56) == np.uint64(0xFF))
+
+
+@kernel
 def wants_flip(packet: Row, servers: Wire) -> bool:
     """Say whether a flow's first packet seems to come from the responder."""
     transport = packet["transport"]
+    if is_group(packet["dst_high"], packet["dst_low"]):
+        return False
     if transport == TCP:
         flags = packet["tcp_flags"]
-        if flags & (SYN | ACK) == SYN:
-            return False
+        if flags & SYN:
+            return bool(flags & ACK)
         src, dst = servers[packet["src_port"]] & 1, servers[packet["dst_port"]] & 1
         if src:
             return bool(dst == 0 or packet["src_port"] < packet["dst_port"])
-        return bool(flags & SYN)
+        return False
     if transport == UDP:
         return bool(servers[packet["src_port"]] & 2 and servers[packet["dst_port"]] & 2 == 0)
     return False

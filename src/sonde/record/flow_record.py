@@ -123,8 +123,12 @@ def states(rows: Rows) -> np.ndarray:
     unused = (sizes[0] == 0) & (sizes[1] == 0)
     name = {state: number for number, state in enumerate(STATES)}
     rejected = (orig == SYN_SENT) | (orig == SYN_ACK_SENT) | ((orig == RESET) & unused)
+    # A reset of which nothing went before tells no state: whatever it ended was not seen.
+    alone = [(rows["state"][:, n] == RESET) & (rows["previous"][:, n] == INACTIVE) for n in range(2)]
+    lone = (alone[0] & (resp == INACTIVE)) | (alone[1] & (orig == INACTIVE))
     tcp = np.select(
         [
+            lone,
             (resp == RESET) & rejected,
             (resp == RESET) & idle_orig,
             resp == RESET,
@@ -140,7 +144,7 @@ def states(rows: Rows) -> np.ndarray:
         ],
         [
             name[each]
-            for each in ("REJ", "RSTRH", "RSTR", "RSTOS0", "RSTO", "SF", "SH", "S2", "SHR", "S3", "S0", "S1")
+            for each in ("OTH", "REJ", "RSTRH", "RSTR", "RSTOS0", "RSTO", "SF", "SH", "S2", "SHR", "S3", "S0", "S1")
         ],
         name["OTH"],
     )

@@ -22,10 +22,14 @@ class State:
 
     waiting: dict[Any, Row] = field(default_factory=dict)
     order: list[tuple[str, Row]] = field(default_factory=list)
+    #: DHCP exchanges by transaction id: when they began, and their rows.
+    exchanges: dict[int, tuple[int, Row]] = field(default_factory=dict)
 
     def rest(self) -> Iterator[tuple[str, Row]]:
         """Give the rows still waiting at the end."""
         yield from self.order
+        for _, exchange in self.exchanges.values():
+            yield "dhcp", exchange
 
 
 def seconds(value: Any) -> float | None:  # noqa: ANN401
@@ -173,12 +177,28 @@ def quic(batch: pa.RecordBatch, state: State) -> Iterator[tuple[str, Row]]:
     yield from zeek_quic.quic(batch, state)
 
 
+def dhcp(batch: pa.RecordBatch, state: State) -> Iterator[tuple[str, Row]]:
+    """Write dhcp.log."""
+    from sonde.sink import zeek_dhcp  # noqa: PLC0415 - it builds on this module
+
+    yield from zeek_dhcp.dhcp(batch, state)
+
+
+def ssh(batch: pa.RecordBatch, state: State) -> Iterator[tuple[str, Row]]:
+    """Write ssh.log."""
+    from sonde.sink import zeek_ssh  # noqa: PLC0415 - it builds on this module
+
+    yield from zeek_ssh.ssh(batch, state)
+
+
 CONVERTERS: dict[str, Callable[[pa.RecordBatch, State], Iterator[tuple[str, Row]]]] = {
     "certificates": certificates,
+    "dhcp": dhcp,
     "flows": conn,
     "dns": dns,
     "http": http,
     "ntp": ntp,
     "quic": quic,
+    "ssh": ssh,
     "tls": tls,
 }

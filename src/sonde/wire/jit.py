@@ -397,17 +397,30 @@ def _once_only() -> Iterator[None]:
         CPUCodeLibrary.finalize, CPUContext.get_executable = kept
 
 
+def _callees(library: Any) -> list[Any]:  # noqa: ANN401
+    """List what a lowered function calls, directly or not, each after all that call it.
+
+    Linking drops a function that nothing linked before refers to, even if a later one does.
+    """
+    found: list[Any] = []
+    seen, path = {id(library)}, [(library, iter(library._linking_libraries))]  # noqa: SLF001
+    while path:
+        caller, rest = path[-1]
+        callee = next(rest, None)
+        if callee is None:
+            path.pop()
+            found.append(caller)
+        elif id(callee) not in seen:
+            seen.add(id(callee))
+            path.append((callee, iter(callee._linking_libraries)))  # noqa: SLF001
+    return found[-2::-1]  # the last is the function itself
+
+
 def _object_code(library: Any, entry: str) -> bytes:  # noqa: ANN401
     """Link what a lowered function calls, directly or not, optimise it all, emit an object file."""
     module = library._final_module.clone()  # noqa: SLF001
     module.name = library._final_module.name  # noqa: SLF001
-    seen, waiting = {id(library)}, list(library._linking_libraries)  # noqa: SLF001
-    while waiting:
-        callee = waiting.pop()
-        if id(callee) in seen:
-            continue
-        seen.add(id(callee))
-        waiting += callee._linking_libraries  # noqa: SLF001
+    for callee in _callees(library):
         module.link_in(callee._get_module_for_linking(), preserve=True)  # noqa: SLF001
     for function in module.functions:  # what nobody else can call may be inlined, or left out
         if not function.is_declaration and function.name != entry:

@@ -1,0 +1,1 @@
+"""What follows from what SSH sides say in clear: lists, choices, fingerprints."""
