@@ -55,9 +55,7 @@ class Policy:
 
 
 BUILT_IN = {
-    "default": Policy(
-        "default", {Privacy.PROTOCOL: KEEP, Privacy.ENDPOINT: KEEP, Privacy.PERSON: PSEUDONYMISE}
-    ),
+    "default": Policy("default", {Privacy.PROTOCOL: KEEP, Privacy.ENDPOINT: KEEP, Privacy.PERSON: PSEUDONYMISE}),
     "clear": Policy(
         "clear",
         {Privacy.PROTOCOL: KEEP, Privacy.ENDPOINT: KEEP, Privacy.PERSON: KEEP},
@@ -136,7 +134,7 @@ class Gate:
         digest = hmac.new(self.key, f"{place}\0{value}".encode(), hashlib.sha256).digest()
         text = "p:" + digest[:PSEUDONYM_OCTETS].hex()
         local, at, domain = value.rpartition("@")
-        if at and local and "." in domain and " " not in value and "/" not in domain and len(domain) < 254:  # noqa: PLR2004
+        if at and local and "." in domain and " " not in value and "/" not in domain and len(domain) < 254:
             return f"{text}@{domain}"
         return text
 

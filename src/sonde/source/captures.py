@@ -86,8 +86,10 @@ class Source:
             return 0
         found = CLASSIC.get(head[:4])
         if found is None:
-            raise SourceError(f"{self.report.path} is no capture: it begins with {head[:4].hex(' ')}, "
-                              "not with a pcap or pcapng header.")
+            raise SourceError(
+                f"{self.report.path} is no capture: it begins with {head[:4].hex(' ')}, "
+                "not with a pcap or pcapng header."
+            )
         if len(head) < 24:
             raise SourceError(f"{self.report.path} ends within its header after {len(head)} octets.")
         swapped, unit, record = found
