@@ -45,7 +45,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="sonde",
         description="An accountable network probe: captures in, typed records out.",
-        epilog="Example: sonde read office.pcapng && sonde query office.sonde 'select protocol, count(*) from flows group by 1'",
+        epilog="Example: sonde read office.pcapng && sonde query office.sonde 'from flows'",
     )
     parser.add_argument("--version", action="version", version=f"sonde {sonde.__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
@@ -85,7 +85,7 @@ def _add_query(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         "query",
         help="ask a dataset in SQL",
         description="Ask a dataset in DuckDB's SQL; each table is a view.",
-        epilog="Example: sonde query office.sonde 'select query, count(*) n from dns group by 1 order by n desc limit 10'",
+        epilog="Example: sonde query office.sonde 'select query, count(*) as n from dns group by all order by n desc'",
     )
     query.add_argument("dataset", metavar="DATASET")
     query.add_argument("sql", metavar="SQL")

@@ -17,6 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from sonde.schema import Privacy
+from sonde.table.permitted import Permitted, take_seal
 
 KEEP, DROP, PSEUDONYMISE = "keep", "drop", "pseudonymise"
 TECHNIQUES = (KEEP, DROP, PSEUDONYMISE)
@@ -72,20 +73,7 @@ def load_policy(name: str) -> Policy:
     return BUILT_IN[name]
 
 
-class Permitted:
-    """A batch that passed the gate. Only `Gate.permit` makes one; sinks accept nothing else."""
-
-    __slots__ = ("batch", "table")
-
-    def __init__(self, table: str, batch: pa.RecordBatch, *, seal: object) -> None:
-        """Refuse to be made by anyone who does not hold the gate's seal."""
-        if seal is not _SEAL:
-            raise PolicyError("records leave only through the egress gate")
-        self.table = table
-        self.batch = batch
-
-
-_SEAL = object()
+_SEAL = take_seal()
 
 
 @dataclass

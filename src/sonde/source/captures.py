@@ -12,13 +12,12 @@ the place and the reason stand in the report.
 
 import bz2
 import gzip
-import io
 import lzma
 import mmap
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -41,6 +40,10 @@ CLASSIC = {
 NEXT_GENERATION = b"\x0a\x0d\x0d\x0a"
 
 
+#: A stream of octets, as `open` and the decompressors give it.
+Octets: TypeAlias = Any
+
+
 class SourceError(ValueError):
     """An input that cannot be read at all; the message is for the user."""
 
@@ -48,7 +51,7 @@ class SourceError(ValueError):
 class Source:
     """One input. Iterate `blocks()` once; `report` is complete afterwards."""
 
-    def __init__(self, path: str, stream: IO[bytes] | None, mapped: mmap.mmap | None, size: int) -> None:
+    def __init__(self, path: str, stream: Octets | None, mapped: mmap.mmap | None, size: int) -> None:
         """Use `open_source` instead."""
         self.report = SourceReport(path, octets=size)
         self.stream = stream
@@ -103,8 +106,8 @@ class Source:
 
     def _scan(self, wire: Wire, at: int, end: int, frames: Rows) -> int:
         if self.is_ng:
-            return scan.scan_pcapng(wire, at, end, self.state, self.interfaces, frames)
-        return scan.scan_pcap(wire, at, end, self.state, frames)
+            return int(scan.scan_pcapng(wire, at, end, self.state, self.interfaces, frames))
+        return int(scan.scan_pcap(wire, at, end, self.state, frames))
 
     def _stopped(self, wire: Wire, base: int, at: int, end: int) -> bool:
         """Report damage at a place where scanning cannot go on; True if it is there."""
@@ -191,7 +194,8 @@ def open_source(path: str) -> Source:
     Raises SourceError with a sentence for the user if it is no capture, empty or unreadable.
     """
     if path == "-":
-        return Source("standard input", _decompressed(io.BufferedReader(sys.stdin.buffer.raw, PIECE)), None, 0)  # type: ignore[attr-defined]
+        unbuffered = open(sys.stdin.fileno(), "rb", buffering=PIECE, closefd=False)  # noqa: SIM115 - Source.close does
+        return Source("standard input", _decompressed(unbuffered), None, 0)
     place = Path(path)
     try:
         if place.is_dir():
@@ -218,7 +222,7 @@ def open_source(path: str) -> Source:
     return Source(path, stream, None, size)
 
 
-def _decompressed(handle: io.BufferedReader) -> IO[bytes]:
+def _decompressed(handle: Octets) -> Octets:
     """Wrap a stream in the decompressor that its first octets ask for."""
     head = handle.peek(6)[:6]
     if head[:2] == b"\x1f\x8b":
@@ -226,7 +230,7 @@ def _decompressed(handle: io.BufferedReader) -> IO[bytes]:
     if head[:4] == b"\x28\xb5\x2f\xfd":
         import zstandard  # noqa: PLC0415
 
-        return zstandard.ZstdDecompressor().stream_reader(handle, read_across_frames=True)  # type: ignore[return-value]
+        return zstandard.ZstdDecompressor().stream_reader(handle, read_across_frames=True)
     if head[:6] == b"\xfd7zXZ\x00":
         return lzma.LZMAFile(handle)
     if head[:3] == b"BZh":

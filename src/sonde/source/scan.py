@@ -222,6 +222,6 @@ def to_ns(stamp: Int, binary: Int, exponent: Int) -> Int:
             rest, exponent = rest >> (exponent - 30), 30
         return whole * 1_000_000_000 + (rest * 1_000_000_000 >> exponent)
     scale = 1
-    for _ in range(min(abs(9 - exponent), 18)):
+    for _ in range(min(9 - exponent if exponent <= 9 else exponent - 9, 18)):
         scale *= 10
     return stamp * scale if exponent <= 9 else stamp // scale

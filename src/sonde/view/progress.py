@@ -33,7 +33,7 @@ class Progress:
         """Leave a clean line."""
         if self.shown:
             print("\r\x1b[K", end="", file=sys.stderr)
-        announce_with(lambda name: None)
+        announce_with(lambda _: None)
 
     def compile(self, name: str) -> None:
         """Say what is compiled."""

@@ -33,7 +33,7 @@ def list_protocols() -> list[dict[str, Any]]:
             }
         )
     for item in sorted(Applications.load().items, key=lambda each: each.name):
-        found.append(
+        found += [
             {
                 "name": item.name,
                 "kind": "application",
@@ -46,7 +46,7 @@ def list_protocols() -> list[dict[str, Any]]:
                 "tables": [],
                 "aliases": {tool: list(names) for tool, names in item.aliases.items()},
             }
-        )
+        ]
     return found
 
 

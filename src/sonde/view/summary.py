@@ -4,6 +4,7 @@ import ipaddress
 from typing import Any
 
 from sonde.pipeline.read import Reading
+from sonde.schema import ENDPOINT
 from sonde.table.flows import ODDITIES
 
 V4 = 0xFFFF << 32
@@ -40,7 +41,7 @@ def print_summary(reading: Reading) -> None:
         "applications",
         _top(tally.applications, [item.title for item in reading.plan.applications.items], total, skip_unknown=True),
     )
-    if reading.plan.gate.policy.techniques.get(2) == "keep":
+    if reading.plan.gate.policy.technique(ENDPOINT) == "keep":
         hosts = sorted(tally.hosts.items(), key=lambda item: -item[1][0])[:5]
         _print_table(
             console, "talkers", [(_address(key), "", size(value[0]), value[0] / total) for key, value in hosts]
