@@ -8,6 +8,7 @@ from functools import cache
 import tests.dissect
 from sonde.dissect import Dissector, all_dissectors
 from tests.bench import Sample
+from tests.maker import START_NS, Frame, conversation
 
 NAMES = [dissector.protocol.name for dissector in all_dissectors()]
 
@@ -96,3 +97,19 @@ def noise(source: random.Random, *, stream: bool, ports: tuple[int, int]) -> Sam
     sizes = [source.choice((1, 2, 3, 8, 20, 60, 300)) for _ in range(source.randint(1, 4))]
     messages: list[tuple[int, bytes | int]] = [(source.randrange(2), source.randbytes(size)) for size in sizes]
     return Sample(messages, stream, ports)
+
+
+def capture_of_all() -> tuple[list[Frame], dict[str, str]]:
+    """Lay every sample into one capture; give its frames, and whose sample each client's is."""
+    frames: list[Frame] = []
+    clients: dict[str, str] = {}
+    for name in NAMES:
+        for sample in samples_of(name):
+            number = len(clients)
+            client = f"2001:db8::{number + 1:x}"
+            clients[client] = name
+            ports = (sample.ports[0], sample.ports[1] or 9999)
+            start_ns = START_NS + number * 1_000_000_000
+            hosts = (client, "2001:db8:1::1")
+            frames += conversation(sample.messages, stream=sample.stream, ports=ports, hosts=hosts, start_ns=start_ns)
+    return frames, clients
