@@ -1,6 +1,6 @@
 """Captures made by hand: headers of RFC 791, 8200, 768 and 9293, in files of libpcap.
 
-    write_pcap(path, conversation([(0, b"GET / ..."), (1, b"HTTP/1.1 200 ...")], stream=True))
+write_pcap(path, conversation([(0, b"GET / ..."), (1, b"HTTP/1.1 200 ...")], stream=True))
 """
 
 import struct

@@ -94,9 +94,7 @@ def test_no_person_is_in_clear_by_default(
     capture: Path, clear: dict[str, list[dict[str, Any]]], capfd: pytest.CaptureFixture[str], form: str
 ) -> None:
     allowed = "\n".join(of_class(clear, {Privacy.PROTOCOL, Privacy.ENDPOINT}))
-    canaries = {
-        text for text in of_class(clear, {Privacy.PERSON}) if len(text) >= SHORTEST and text not in allowed
-    }
+    canaries = {text for text in of_class(clear, {Privacy.PERSON}) if len(text) >= SHORTEST and text not in allowed}
     assert canaries
     out = run(capture, capfd, form, "default")
     assert leaked(canaries, out) == []

@@ -12,6 +12,7 @@ import pytest
 from sonde.table.out import CUT_TEXT, NO_ROOM, NO_ROW
 from sonde.wire import INTERPRETED
 from tests.bench import Sample, trial
+from tests.conformance.environment import environment
 from tests.conformance.interpreted import read
 from tests.conformance.samples import NAMES, cuts, damaged, dissector_of, in_octets, noise, samples_of
 
@@ -89,13 +90,7 @@ def test_compiled_equals_interpreted(name: str, tmp_path: Path) -> None:
     source, result = tmp_path / "samples", tmp_path / "rows"
     source.write_bytes(pickle.dumps((name, chosen)))
     child = [sys.executable, "-W", "error", "-m", "tests.conformance.interpreted", source, result]
-    subprocess.run(child, check=True, env={**_environment(), "NUMBA_DISABLE_JIT": "1"})
+    subprocess.run(child, check=True, env=environment(NUMBA_DISABLE_JIT="1"))
     interpreted = pickle.loads(result.read_bytes())
     for sample, rows in zip(chosen, interpreted, strict=True):
         assert repr(read(name, sample)) == repr(rows)  # as text, so that NaN equals itself
-
-
-def _environment() -> dict[str, str]:
-    import os
-
-    return {**os.environ, "PYTHONPATH": os.pathsep.join(each for each in sys.path if each)}
