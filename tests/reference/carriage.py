@@ -1,9 +1,9 @@
 """A workbench for the path from frames to turns and flow records, without identification.
 
-    carriage = Carriage()
-    carriage.carry(conversation([(0, b"hello")], stream=True))
-    carriage.finish()
-    carriage.shown[(1, 0)]      # what side 0 of the flow begun by frame 1 showed: octets, or a number lost
+carriage = Carriage()
+carriage.carry(conversation([(0, b"hello")], stream=True))
+carriage.finish()
+carriage.shown[(1, 0)]      # what side 0 of the flow begun by frame 1 showed: octets, or a number lost
 """
 
 from typing import Any

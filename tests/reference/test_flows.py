@@ -108,7 +108,9 @@ def traffic(draw: st.DrawFn) -> list[Packet]:
         ports = draw(st.sampled_from(PORTS)), draw(st.sampled_from(PORTS))
         if (src, ports[0]) == (dst, ports[1]):
             continue
-        packets.append(Packet(ts, draw(st.sampled_from([6, 17])), (src, ports[0]), (dst, ports[1]), draw(st.integers(0, 9))))
+        packets.append(
+            Packet(ts, draw(st.sampled_from([6, 17])), (src, ports[0]), (dst, ports[1]), draw(st.integers(0, 9)))
+        )
     return packets
 
 

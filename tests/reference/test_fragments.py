@@ -88,7 +88,11 @@ def pieces_of_datagrams(draw: st.DrawFn, *, honest: bool) -> list[Piece]:
                 octets = draw(st.sampled_from([octets + octets, octets[:8], octets[::-1], octets[:-1], b""]))
             found.append(Piece(number, start, octets, end < len(datagram)))
         again = draw(st.lists(st.sampled_from(found), max_size=3))
-        found += [piece._replace(more=piece.more and honest or draw(st.booleans())) for piece in again] if not honest else again
+        found += (
+            [piece._replace(more=(piece.more and honest) or draw(st.booleans())) for piece in again]
+            if not honest
+            else again
+        )
     order = draw(st.permutations(found))
     return order[: draw(st.integers(1, len(order)))]
 
@@ -104,8 +108,11 @@ def compare(pieces: list[Piece], version: int, *, later_wins: bool) -> None:
     carriage.finish()
     drops = carriage.drops()
     shown = [octets for parts in carriage.datagrams.values() for octets in parts]
-    assert sorted(map(bytes, shown)) == sorted(  # type: ignore[arg-type]
-        payload for whole in twin.whole if (payload := whole[8 : struct.unpack("!H", whole[4:6])[0]])
+    assert (
+        sorted(map(bytes, shown))
+        == sorted(  # type: ignore[arg-type]
+            payload for whole in twin.whole if (payload := whole[8 : struct.unpack("!H", whole[4:6])[0]])
+        )
     )
     assert drops.get("merged_fragment", 0) == twin.merged
     assert drops.get("fragment_bad", 0) == twin.bad

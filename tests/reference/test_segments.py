@@ -68,7 +68,10 @@ class Twin:
 
 def carried(pieces: list[Piece], isn: int, *, later_wins: bool, most_ahead: int, blocks: int) -> Carriage:
     """Carry a connection whose originator sends these pieces, in so many blocks."""
-    packets = [tcp(flags=SYN, seq=isn), tcp(src="198.51.100.2", dst="192.0.2.1", ports=(80, 40000), flags=SYN | ACK, ack=isn + 1)]
+    packets = [
+        tcp(flags=SYN, seq=isn),
+        tcp(src="198.51.100.2", dst="192.0.2.1", ports=(80, 40000), flags=SYN | ACK, ack=isn + 1),
+    ]
     for piece in pieces:
         if piece.acked is not None:
             back = {"src": "198.51.100.2", "dst": "192.0.2.1", "ports": (80, 40000)}
