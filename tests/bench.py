@@ -6,7 +6,7 @@
 It decodes rows in plain Python, on its own: the twin of what the record stage does in bulk.
 """
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -21,6 +21,19 @@ _DRIVERS: dict[str, Drivers] = {}
 START_NS = 1_700_000_000_000_000_000
 
 
+class Sample(NamedTuple):
+    """An exchange for tests/conformance, which runs over every dissector unasked.
+
+    A test module of tests/dissect names its own: SAMPLES = {"ntp": [Sample([(1, SERVER)])]}.
+    """
+
+    messages: list[tuple[int, bytes | int]]
+    stream: bool = False
+    ports: tuple[int, int] = (40000, 0)
+    #: Octets of the messages that may leave the parser under no policy.
+    secrets: tuple[bytes, ...] = ()
+
+
 def trial(
     dissector: Dissector,
     messages: list[tuple[int, bytes | int]],
@@ -32,18 +45,21 @@ def trial(
     prefix: bytes = b"",
     suffix: bytes = b"",
     conn: dict[str, Any] | None = None,
+    step_ns: int = 1_000_000,
+    counts: dict[str, Any] | None = None,
 ) -> dict[str, list[dict[str, Any]]]:
     """Show (side, octets) in turn; a number in place of octets is a gap of that length.
 
-    Message n arrives n milliseconds after START_NS. All messages lie in one wire buffer,
-    each between `prefix` and `suffix`. `conn`, if given, receives the final state row.
+    Message n arrives n steps (milliseconds) after START_NS. All messages lie in one wire buffer,
+    each between `prefix` and `suffix`. `conn`, if given, receives the final state row;
+    `counts` those of each table.
     """
     name = dissector.protocol.name
     drivers = _DRIVERS.setdefault(name, make_drivers(dissector))
     wire, turns = bytearray(), np.zeros(len(messages), TURN)
     for number, (side, octets) in enumerate(messages):
         turn = turns[number]
-        turn["ts"] = START_NS + number * 1_000_000
+        turn["ts"] = START_NS + number * step_ns
         turn["frame"], turn["side"] = number + 1, side
         turn["transport"] = 6 if stream else 17
         turn["orig_port"], turn["resp_port"] = ports
@@ -69,6 +85,8 @@ def trial(
         state = conns.rows[0]  # the only one taken; it stays readable when the flow is done
         conn.update({field: state[field].copy() for field in conns.rows.dtype.names})
     drivers.finish(np.array([place], np.int64), conns, streams, out)
+    if counts is not None:
+        counts.update({table_name(record): table.count.copy() for record, table in tables.items()})
     return {
         table_name(record): [_decode(dissector, record, table, n) for n in table.done[: table.count[DONE]]]
         for record, table in tables.items()

@@ -8,7 +8,7 @@ import pytest
 from sonde.dissect.dns import DISSECTOR, identify
 from sonde.dissect.names.message import MAX_PENDING
 from sonde.schema import FROM_RESP, OWN_PORT, STREAM, Verdict
-from tests.bench import trial
+from tests.bench import Sample, trial
 
 NAME = b"\x03WWW\x07example\x03org\x00"
 ROOT, IN = b"\x00", b"\x00\x01"
@@ -217,3 +217,12 @@ def test_identification_is_strict_off_the_port() -> None:
     random = np.random.default_rng(7)
     for _ in range(3000):
         assert verdict(random.bytes(40)) == Verdict.NO
+
+
+SAMPLES = {
+    "dns": [
+        Sample([(0, query()), (1, response(ADDRESS))], ports=(40000, 53)),
+        Sample([(0, query(number=7, kind=MX)), (1, response(*[record(*RDATA[name][:2]) for name in RDATA], number=7, kind=MX))]),
+        Sample([(0, framed(query())), (1, framed(response(ADDRESS)))], stream=True, ports=(40000, 53)),
+    ]
+}

@@ -4,7 +4,7 @@ import ssl
 
 from sonde.dissect.dtls import DISSECTOR, identify
 from sonde.schema import Verdict
-from tests.bench import trial
+from tests.bench import Sample, trial
 from tests.dissect.tls_maker import NAME, handshake, handshake_messages
 
 HELLO_VERIFY = b"\3\0\0\x07" + b"\xfe\xff\4abcd"
@@ -144,3 +144,6 @@ def test_hellos_are_recognised_and_other_datagrams_are_not() -> None:
     assert verdict(record(23, b"x" * 50, epoch=1)) == Verdict.MAYBE
     assert verdict(record(23, b"x" * 50, epoch=1) + b"?") == Verdict.NO
     assert verdict(b"\x16\xfe\xfd" + bytes(20)) == Verdict.NO
+
+
+SAMPLES = {"dtls": [Sample(list(session())), Sample(list(session(200, retry=True)))]}

@@ -8,7 +8,7 @@ import pytest
 
 from sonde.dissect.http import DISSECTOR, MAX_PENDING, identify
 from sonde.schema import FROM_RESP, OWN_PORT, Verdict
-from tests.bench import trial
+from tests.bench import Sample, trial
 
 GET = (
     b"GET /hello.txt?who=you HTTP/1.1\r\n"  # RFC 9112 §2.1, with a query
@@ -238,3 +238,17 @@ def test_what_is_no_http_is_violated() -> None:
     state: dict[str, Any] = {}
     assert read((0, b"\x16\x03\x01\x00\x05hello"), conn=state) == []
     assert state["violated"] == 1
+
+
+SAMPLES = {
+    "http": [
+        Sample([(0, GET), (1, OK)], stream=True, ports=(40000, 80)),
+        Sample([(0, GET + HEAD), (1, CHUNKED), (1, OK[: OK.index(b"Hello")])], stream=True),
+        Sample(
+            [(0, POST.replace(b"Host", b"Authorization: Basic dXNlcjpzZXNhbWU=\r\nCookie: k=nougat\r\nHost")), (1, OK)],
+            stream=True,
+            ports=(40000, 80),
+            secrets=(b"sesame", b"nougat", b"dXNlcjpzZXNhbWU="),
+        ),
+    ]
+}

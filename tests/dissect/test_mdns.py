@@ -4,7 +4,7 @@ import numpy as np
 
 from sonde.dissect import llmnr, mdns, nbns
 from sonde.schema import OWN_PORT, STREAM, Verdict
-from tests.bench import trial
+from tests.bench import Sample, trial
 
 SERVICE = b"\x04_ipp\x04_tcp\x05local\x00"
 # RFC 6762: id 0, two questions, the second wants a unicast answer (top bit of its class)
@@ -65,3 +65,10 @@ def test_each_is_told_on_its_own_port_only() -> None:
     assert llmnr.identify(framed, 0, len(framed), OWN_PORT | STREAM) == Verdict.YES
     plain = np.frombuffer(LLMNR_QUERY, np.uint8)
     assert nbns.identify(plain, 0, len(plain), OWN_PORT) == Verdict.NO
+
+
+SAMPLES = {
+    "mdns": [Sample([(0, MDNS_QUERY), (1, MDNS_ANSWER)], ports=(5353, 5353))],
+    "llmnr": [Sample([(0, LLMNR_QUERY)], ports=(40000, 5355))],
+    "nbns": [Sample([(0, NB_QUERY), (1, NB_ANSWER), (0, NB_STATUS)], ports=(137, 137))],
+}

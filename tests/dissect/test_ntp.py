@@ -1,7 +1,7 @@
 """NTP: the client and server messages of a real exchange's layout, by hand."""
 
 from sonde.dissect.ntp import DISSECTOR
-from tests.bench import START_NS, trial
+from tests.bench import START_NS, Sample, trial
 
 SERVER = bytes.fromhex(
     "24"  # leap 0, version 4, mode 4 (server)
@@ -37,3 +37,6 @@ def test_every_prefix_is_truncated() -> None:
 def test_control_message_is_unsupported() -> None:
     (row,) = trial(DISSECTOR, [(0, b"\x16" + SERVER[1:])], stream=False)["ntp"]
     assert row["status"] == 3
+
+
+SAMPLES = {"ntp": [Sample([(0, b"\x23" + SERVER[1:]), (1, SERVER)], ports=(40000, 123))]}

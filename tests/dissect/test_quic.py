@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
 
 from sonde.dissect.quic import DISSECTOR, identify
 from sonde.schema import Verdict
-from tests.bench import trial
+from tests.bench import Sample, trial
 from tests.dissect.tls_maker import NAME, handshake, handshake_messages
 
 SALTS = {
@@ -200,3 +200,6 @@ def test_long_headers_are_recognised() -> None:
     assert verdict(b"\xc0\x1a\x2a\x3a\x4a" + CLIENT[5:], 2) == Verdict.MAYBE
     assert verdict(b"\xc3Q046" + CLIENT[5:], 2) == Verdict.NO
     assert verdict(b"\x40" + bytes(40)) == Verdict.NO
+
+
+SAMPLES = {"quic": [Sample([(0, CLIENT), (1, ANSWER)], ports=(40000, 443))]}

@@ -9,7 +9,7 @@ from sonde.dissect.handshake.derive import COMPLETE
 from sonde.dissect.handshake.record import CertificateRecord, TlsRecord
 from sonde.dissect.tls import DISSECTOR, identify
 from sonde.schema import FROM_RESP, Verdict
-from tests.bench import trial
+from tests.bench import Sample, trial
 from tests.dissect.tls_maker import NAME, handshake, handshake_messages
 
 TLS12, TLS13 = ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3
@@ -310,3 +310,12 @@ def test_every_field_is_documented_and_complete_names_derived_ones() -> None:
     for record_type, name in ((TlsRecord, "tls"), (CertificateRecord, "certificates")):
         assert name in COMPLETE
         assert all(len(column.field.doc) < 60 for column in columns(record_type))
+
+
+SAMPLES = {
+    "tls": [
+        Sample(list(handshake(TLS12)[0]), stream=True, ports=(40000, 443)),
+        Sample(list(handshake(TLS13)[0]), stream=True, ports=(40000, 443)),
+        Sample(list(handshake(TLS12, with_client_certificate=True)[0]), stream=True),
+    ]
+}

@@ -45,7 +45,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="sonde",
         description="An accountable network probe: captures in, typed records out.",
-        epilog="Example: sonde read office.pcapng && sonde query office.sonde 'select protocol, count(*) from flows group by 1'",
+        epilog="Example: sonde read office.pcapng && sonde query office.sonde 'from flows'",
     )
     parser.add_argument("--version", action="version", version=f"sonde {sonde.__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
@@ -85,7 +85,7 @@ def _add_query(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         "query",
         help="ask a dataset in SQL",
         description="Ask a dataset in DuckDB's SQL; each table is a view.",
-        epilog="Example: sonde query office.sonde 'select query, count(*) n from dns group by 1 order by n desc limit 10'",
+        epilog="Example: sonde query office.sonde 'select query, count(*) as n from dns group by all order by n desc'",
     )
     query.add_argument("dataset", metavar="DATASET")
     query.add_argument("sql", metavar="SQL")
@@ -129,9 +129,9 @@ def default_output(captures: list[str]) -> Path:
 
 def run_read(args: argparse.Namespace) -> int:
     """Carry out `sonde read`."""
-    from sonde.flow import Limits  # noqa: PLC0415
-    from sonde.pipeline.read import find_captures, make_plan, read_captures, seed_of  # noqa: PLC0415
-    from sonde.view.progress import Progress  # noqa: PLC0415
+    from sonde.flow import Limits
+    from sonde.pipeline.read import find_captures, make_plan, read_captures, seed_of
+    from sonde.view.progress import Progress
 
     if args.lanes < 0:
         raise ValueError("--lanes takes a whole number from 1 on.")
@@ -149,18 +149,16 @@ def run_read(args: argparse.Namespace) -> int:
     )
     out = Path(args.output) if args.output else default_output(args.captures)
     with Progress(captures, quiet=args.quiet) as progress:
-        reading = read_captures(
-            captures, plan, out, form=args.format, digest=args.digest, progress=progress.update
-        )
+        reading = read_captures(captures, plan, out, form=args.format, digest=args.digest, progress=progress.update)
     for report in reading.totals.reports:
         for damage in report.damage:
             print(f"sonde: {damage.path}, octet {damage.offset}: {damage.reason}.", file=sys.stderr)
     if args.json:
-        import json  # noqa: PLC0415
+        import json
 
         print(json.dumps(reading.manifest))
     elif not args.quiet:
-        from sonde.view.summary import print_summary  # noqa: PLC0415
+        from sonde.view.summary import print_summary
 
         print_summary(reading)
     return DAMAGED if reading.damaged else DONE
@@ -168,7 +166,7 @@ def run_read(args: argparse.Namespace) -> int:
 
 def run_query(args: argparse.Namespace) -> int:
     """Carry out `sonde query`."""
-    from sonde.view.query import print_query  # noqa: PLC0415
+    from sonde.view.query import print_query
 
     print_query(Path(args.dataset), args.sql, args.format)
     return DONE
@@ -176,7 +174,7 @@ def run_query(args: argparse.Namespace) -> int:
 
 def run_protocols(args: argparse.Namespace) -> int:
     """Carry out `sonde protocols`."""
-    from sonde.view.protocols import print_protocols  # noqa: PLC0415
+    from sonde.view.protocols import print_protocols
 
     print_protocols(as_json=args.json)
     return DONE

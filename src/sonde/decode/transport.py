@@ -38,7 +38,7 @@ def decode_transport(wire: Wire, at: Ints, packet: Row, protocol: Int, verify: I
     if verify and at[c.WIRE_END] <= end and protocol in (TCP, UDP, ICMP, ICMPV6):
         packet["bad_checksum"] = checksum_fails(wire, place, at[c.WIRE_END], packet, protocol)
     packet["payload_at"] = place + size
-    packet["payload_length"] = max(end - place - size, 0)
+    packet["payload_length"] = max(at[c.END] - place - size, 0)  # UDP may have moved the end
     packet["payload_wire"] = max(at[c.WIRE_END] - place - size, 0)
 
 

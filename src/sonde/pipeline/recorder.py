@@ -11,12 +11,12 @@ import pyarrow.compute as pc
 from sonde.pipeline.lane import Batch, Yield, span_offsets
 from sonde.pipeline.plan import Plan, all_records
 from sonde.pipeline.tally import Tally, new_sums
-from sonde.policy import Permitted
 from sonde.record import FlowRecord, build_columns, catalogue, classes, flow_columns
 from sonde.schema import Privacy, columns, table_name
 from sonde.sink import Sink
 from sonde.table.flows import BY_IP_PROTOCOL
 from sonde.table.out import LENGTH_BITS, shift_spans
+from sonde.table.permitted import Permitted
 from sonde.wire import Rows
 
 # A table is written when so many rows of it wait, or rows with so many octets of text.

@@ -18,6 +18,7 @@ import pyarrow.compute as pc
 
 from sonde.schema import Privacy
 from sonde.table.arrow import lists_like, texts_column
+from sonde.table.permitted import Permitted, take_seal
 
 KEEP, DROP, PSEUDONYMISE = "keep", "drop", "pseudonymise"
 TECHNIQUES = (KEEP, DROP, PSEUDONYMISE)
@@ -56,9 +57,7 @@ class Policy:
 
 
 BUILT_IN = {
-    "default": Policy(
-        "default", {Privacy.PROTOCOL: KEEP, Privacy.ENDPOINT: KEEP, Privacy.PERSON: PSEUDONYMISE}
-    ),
+    "default": Policy("default", {Privacy.PROTOCOL: KEEP, Privacy.ENDPOINT: KEEP, Privacy.PERSON: PSEUDONYMISE}),
     "clear": Policy(
         "clear",
         {Privacy.PROTOCOL: KEEP, Privacy.ENDPOINT: KEEP, Privacy.PERSON: KEEP},
@@ -75,20 +74,7 @@ def load_policy(name: str) -> Policy:
     return BUILT_IN[name]
 
 
-class Permitted:
-    """A batch that passed the gate. Only `Gate.permit` makes one; sinks accept nothing else."""
-
-    __slots__ = ("batch", "table")
-
-    def __init__(self, table: str, batch: pa.RecordBatch, *, seal: object) -> None:
-        """Refuse to be made by anyone who does not hold the gate's seal."""
-        if seal is not _SEAL:
-            raise PolicyError("records leave only through the egress gate")
-        self.table = table
-        self.batch = batch
-
-
-_SEAL = object()
+_SEAL = take_seal()
 
 
 @dataclass
@@ -137,6 +123,6 @@ class Gate:
         digest = hmac.new(self.key, f"{place}\0{value}".encode(), hashlib.sha256).digest()
         text = "p:" + digest[:PSEUDONYM_OCTETS].hex()
         local, at, domain = value.rpartition("@")
-        if at and local and "." in domain and " " not in value and "/" not in domain and len(domain) < 254:  # noqa: PLR2004
+        if at and local and "." in domain and " " not in value and "/" not in domain and len(domain) < 254:
             return f"{text}@{domain}"
         return text

@@ -29,6 +29,7 @@ SLOT = np.dtype(
         ("began", "i8"),
         ("total", "i4"),  # payload octets; -1 until the last fragment came
         ("filled", "i4"),  # units seen
+        ("reach", "i4"),  # end of the furthest fragment
         ("fragments", "i4"),
         ("identification", "i8"),
         ("header", "i4"),  # octets of header kept; 0 until the first fragment came
@@ -79,6 +80,11 @@ def add_fragment(wire: Wire, packet: Row, fragments: Fragments, whole: Wire, dro
     place = find_slot(packet, fragments, identification, protocol, drops)
     slot = fragments.slots[place]
     slot["fragments"] += 1
+    if contradicts(slot, start + length, more):
+        drops[FRAGMENT_BAD] += np.int64(slot["fragments"])
+        slot["used"] = 0
+        return 0
+    slot["reach"] = max(np.int64(slot["reach"]), start + length)
     if not more:
         slot["total"] = start + length
     if start == 0:
@@ -90,6 +96,15 @@ def add_fragment(wire: Wire, packet: Row, fragments: Fragments, whole: Wire, dro
     slot["used"] = 0
     fragments.choice[OVERLAPPED] = slot["overlap"]
     return write_out(fragments, place, whole)
+
+
+@kernel
+def contradicts(slot: Row, end: Int, more: Int) -> bool:
+    """Say whether a fragment reaches beyond the end that the last one tells, or tells another end."""
+    total = np.int64(slot["total"])
+    if more:
+        return bool(0 <= total < end)
+    return bool(end < slot["reach"] or (total >= 0 and total != end))
 
 
 @kernel
@@ -141,6 +156,7 @@ def find_slot(packet: Row, fragments: Fragments, identification: Int, protocol: 
     slot["began"] = packet["ts"]
     slot["total"] = -1
     slot["filled"] = 0
+    slot["reach"] = 0
     slot["fragments"] = 0
     slot["header"] = 0
     slot["overlap"] = 0

@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 
-from sonde.policy import Permitted
+from sonde.table.permitted import Permitted
 
 ROWS_A_GROUP = 1 << 17
 
@@ -121,8 +121,11 @@ def readable(column: pa.Array) -> pa.Array:
 
 def json_lines(batch: pa.RecordBatch) -> list[str]:
     """Spell the rows of a batch as JSON objects, fields without value left out."""
-    columns = [(json.dumps(name), readable(column).to_pylist()) for name, column in zip(batch.schema.names, batch.columns, strict=True)]
-    spelled = [(f"{name}:", [None if value is None else spell(value) for value in values]) for name, values in columns]
+    columns = zip(batch.schema.names, batch.columns, strict=True)
+    spelled = [
+        (f"{spell(name)}:", [None if value is None else spell(value) for value in readable(column).to_pylist()])
+        for name, column in columns
+    ]
     return [
         "{" + ",".join([name + values[row] for name, values in spelled if values[row] is not None]) + "}\n"
         for row in range(batch.num_rows)

@@ -6,9 +6,9 @@ from typing import IO, Any
 
 import pyarrow as pa
 
-from sonde.policy import Permitted
 from sonde.sink import zeek_logs
 from sonde.sink.files import spell
+from sonde.table.permitted import Permitted
 
 
 class ZeekSink:

@@ -10,19 +10,16 @@ are through with them; what is compressed or piped is read in pieces. Whatever c
 the place and the reason stand in the report.
 """
 
-import bz2
-import gzip
-import io
-import lzma
 import mmap
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, Any
+from typing import Any, BinaryIO
 
 import numpy as np
 
 from sonde.source import scan
+from sonde.source.unpack import Octets, Plain, UnpackError, unpacked
 from sonde.table.frames import FRAME, Block, Damage, SourceReport
 from sonde.wire import Ints, Rows, Wire
 
@@ -48,7 +45,7 @@ class SourceError(ValueError):
 class Source:
     """One input. Iterate `blocks()` once; `report` is complete afterwards."""
 
-    def __init__(self, path: str, stream: IO[bytes] | None, mapped: mmap.mmap | None, size: int) -> None:
+    def __init__(self, path: str, stream: Octets | None, mapped: mmap.mmap | None, size: int) -> None:
         """Use `open_source` instead."""
         self.report = SourceReport(path, octets=size)
         self.stream = stream
@@ -62,10 +59,13 @@ class Source:
     def blocks(self, first: int = 0, frames: int = BLOCK_FRAMES) -> Iterator[Block]:
         """Give blocks of frames in order; `first` numbers the first frame."""
         reader = self._mapped_blocks if self.mapped is not None else self._piped_blocks
-        for block in reader(frames):
-            numbered = Block(block.wire, block.frames, first + self.report.frames, block.offset)
-            self.report.frames += len(block.frames)
-            yield numbered
+        try:
+            for block in reader(frames):
+                numbered = Block(block.wire, block.frames, first + self.report.frames, block.offset)
+                self.report.frames += len(block.frames)
+                yield numbered
+        finally:
+            self.close()
         self.report.comments = int(self.state[scan.COMMENTS])
         skipped = int(self.state[scan.SKIPPED])
         if skipped:
@@ -80,7 +80,7 @@ class Source:
 
     def close(self) -> None:
         """Let the input go."""
-        if self.stream is not None and self.stream is not sys.stdin.buffer:
+        if self.stream is not None:
             self.stream.close()
 
     def _damage(self, offset: int, reason: str) -> None:
@@ -94,8 +94,10 @@ class Source:
             return 0
         found = CLASSIC.get(head[:4])
         if found is None:
-            raise SourceError(f"{self.report.path} is no capture: it begins with {head[:4].hex(' ')}, "
-                              "not with a pcap or pcapng header.")
+            raise SourceError(
+                f"{self.report.path} is no capture: it begins with {head[:4].hex(' ')}, "
+                "not with a pcap or pcapng header."
+            )
         if len(head) < 24:
             raise SourceError(f"{self.report.path} ends within its header after {len(head)} octets.")
         swapped, unit, record = found
@@ -109,8 +111,8 @@ class Source:
 
     def _scan(self, wire: Wire, at: int, end: int, frames: Rows) -> int:
         if self.is_ng:
-            return scan.scan_pcapng(wire, at, end, self.state, self.interfaces, frames)
-        return scan.scan_pcap(wire, at, end, self.state, frames)
+            return int(scan.scan_pcapng(wire, at, end, self.state, self.interfaces, frames))
+        return int(scan.scan_pcap(wire, at, end, self.state, frames))
 
     def _stopped(self, wire: Wire, base: int, at: int, end: int) -> bool:
         """Report damage at a place where scanning cannot go on; True if it is there."""
@@ -144,15 +146,16 @@ class Source:
         rest, base, at, over = b"", 0, -1, False
         while not over:
             try:
-                piece = self._read(PIECE)
-            except (OSError, EOFError, lzma.LZMAError, ValueError) as error:
-                self._damage(base + len(rest), f"decompression failed ({error})")
+                piece = self.stream.read1(PIECE)
+            except (OSError, UnpackError) as error:
+                self._damage(base + len(rest), str(error))
                 piece = b""
             over = not piece
             octets = rest + piece
             if at < 0:
                 if not octets:
-                    raise SourceError(f"{self.report.path} is empty; there is no capture in it.")
+                    fault = self.report.damage[0].reason if self.report.damage else "it is empty"
+                    raise SourceError(f"{self.report.path} holds no capture: {fault}.")
                 if len(octets) < 24 and not over:
                     rest = octets
                     continue
@@ -178,58 +181,46 @@ class Source:
             rest, base, at = octets[at:], base + at, 0
         self.report.octets = base + len(rest)
 
-    def _read(self, size: int) -> bytes:
-        """Read up to `size` octets; what a pipe holds now is enough."""
-        assert self.stream is not None  # noqa: S101
-        read1 = getattr(self.stream, "read1", None)
-        data: bytes = read1(size) if read1 else self.stream.read(size)
-        return data
-
 
 def open_source(path: str) -> Source:
-    """Open a capture file, compressed or not, or `-` for standard input.
+    """Open a capture file, packed or not, or `-` for standard input.
 
     Raises SourceError with a sentence for the user if it is no capture, empty or unreadable.
     """
     if path == "-":
-        return Source("standard input", _decompressed(io.BufferedReader(sys.stdin.buffer.raw, PIECE)), None, 0)  # type: ignore[attr-defined]
+        handle = open(sys.stdin.fileno(), "rb", buffering=PIECE, closefd=False)  # noqa: SIM115 - Source.close does
+        return Source("standard input", unpacked(handle), None, 0)
     place = Path(path)
     try:
         if place.is_dir():
             raise SourceError(f"{path} is a folder without a capture in it.")
         handle = place.open("rb", buffering=PIECE)
-        size = place.stat().st_size
     except FileNotFoundError:
         raise SourceError(f"{path} does not exist; check the spelling.") from None
     except PermissionError:
         raise SourceError(f"{path} may not be read; ask for the right to read it.") from None
     except OSError as error:
         raise SourceError(f"{path} cannot be opened: {error.strerror}.") from None
-    regular = place.is_file()
-    if regular and size == 0:
+    try:
+        return _opened(path, handle, place)
+    except BaseException:
         handle.close()
+        raise
+
+
+def _opened(path: str, handle: BinaryIO, place: Path) -> Source:
+    """Map a regular file that is not packed; read all else piece by piece."""
+    size = place.stat().st_size
+    if place.is_file() and size == 0:
         raise SourceError(f"{path} is empty; there is no capture in it.")
-    stream = _decompressed(handle)
-    if stream is handle and regular:
+    try:
+        stream = unpacked(handle)
+    except OSError as error:
+        raise SourceError(f"{path} cannot be read: {error.strerror}.") from None
+    if isinstance(stream, Plain) and place.is_file():
         mapped = mmap.mmap(handle.fileno(), 0, prot=mmap.PROT_READ)
         handle.close()
         source = Source(path, None, mapped, size)
         source.begin(mapped[:64])
         return source
     return Source(path, stream, None, size)
-
-
-def _decompressed(handle: io.BufferedReader) -> IO[bytes]:
-    """Wrap a stream in the decompressor that its first octets ask for."""
-    head = handle.peek(6)[:6]
-    if head[:2] == b"\x1f\x8b":
-        return gzip.GzipFile(fileobj=handle)
-    if head[:4] == b"\x28\xb5\x2f\xfd":
-        import zstandard  # noqa: PLC0415
-
-        return zstandard.ZstdDecompressor().stream_reader(handle, read_across_frames=True)  # type: ignore[return-value]
-    if head[:6] == b"\xfd7zXZ\x00":
-        return lzma.LZMAFile(handle)
-    if head[:3] == b"BZh":
-        return bz2.BZ2File(handle)
-    return handle

@@ -36,6 +36,7 @@ REASONS = {
 #: offset in seconds, octets of frame check sequence.
 INTERFACE_LINK, INTERFACE_BINARY, INTERFACE_EXPONENT, INTERFACE_OFFSET, INTERFACE_SNAP = range(5)
 MOST_INTERFACES = 1024
+LATEST_NS = 9_000_000_000_000_000_000  # in 2255; a later time stamp counts as this one
 LARGEST_FRAME = 1 << 18  # libpcap's MAXIMUM_SNAPLEN
 LARGEST_BLOCK = 1 << 24
 BLOCK_SECTION, BLOCK_INTERFACE, BLOCK_PACKET, BLOCK_SIMPLE, BLOCK_ENHANCED = 0x0A0D0D0A, 1, 2, 3, 6
@@ -196,8 +197,8 @@ def read_packet_block(
         length = word32(wire, at + 20, swapped)
         original = word32(wire, at + 24, swapped)
         stamp = word32(wire, at + 12, swapped) << 32 | word32(wire, at + 16, swapped)
-        frame["ts"] = to_ns(stamp, described[INTERFACE_BINARY], described[INTERFACE_EXPONENT])
-        frame["ts"] += described[INTERFACE_OFFSET] * 1_000_000_000
+        ts = to_ns(stamp, described[INTERFACE_BINARY], described[INTERFACE_EXPONENT])
+        frame["ts"] = moved(ts, described[INTERFACE_OFFSET])
     if length > size - head - 4:
         state[SKIPPED] += 1
         return 0
@@ -209,19 +210,29 @@ def read_packet_block(
 
 
 @kernel
+def moved(ts: Int, offset_s: Int) -> Int:
+    """Add an interface's offset in seconds (if_tsoffset)."""
+    most_s = LATEST_NS // 1_000_000_000
+    offset_ns = min(max(offset_s, -most_s), most_s) * 1_000_000_000
+    return LATEST_NS if offset_ns > 0 and ts > LATEST_NS - offset_ns else ts + offset_ns
+
+
+@kernel
 def to_ns(stamp: Int, binary: Int, exponent: Int) -> Int:
-    """Convert a time stamp of a resolution of 10^-n or 2^-n seconds to ns."""
+    """Convert a time stamp of a resolution of 10^-n or 2^-n seconds to ns; `stamp` is unsigned."""
     if binary:
-        if exponent == 0:
-            return stamp * 1_000_000_000
         if exponent > 62:
             return 0
         whole = stamp >> exponent
+        if stamp < 0 or whole >= LATEST_NS // 1_000_000_000:
+            return LATEST_NS
         rest = stamp & ((np.int64(1) << exponent) - 1)
-        if exponent > 30:
-            rest, exponent = rest >> (exponent - 30), 30
+        if exponent > 33:  # what is finer than 2^-33 s would not fit the product
+            rest, exponent = rest >> (exponent - 33), 33
         return whole * 1_000_000_000 + (rest * 1_000_000_000 >> exponent)
     scale = 1
-    for _ in range(min(abs(9 - exponent), 18)):
+    for _ in range(min(9 - exponent if exponent <= 9 else exponent - 9, 18)):
         scale *= 10
-    return stamp * scale if exponent <= 9 else stamp // scale
+    if exponent > 9:
+        return stamp // scale if stamp >= 0 else LATEST_NS
+    return stamp * scale if 0 <= stamp <= LATEST_NS // scale else LATEST_NS

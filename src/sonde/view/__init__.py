@@ -1,0 +1,1 @@
+"""People look: summary, query, protocols, progress, and the library that they stand on."""

@@ -27,11 +27,13 @@ class Progress:
         announce_with(self.compile)
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         """Leave a clean line."""
         if self.shown:
             print("\r\x1b[K", end="", file=sys.stderr)
-        announce_with(lambda name: None)
+        announce_with(lambda _: None)
 
     def compile(self, name: str) -> None:
         """Say what is compiled."""

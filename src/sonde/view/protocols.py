@@ -3,9 +3,9 @@
 import json
 from typing import Any
 
-from sonde.pipeline.plan import all_records
 from sonde.dissect import all_dissectors
 from sonde.identify import Applications, all_protocols
+from sonde.pipeline.plan import all_records
 from sonde.schema import table_name
 
 
@@ -33,7 +33,7 @@ def list_protocols() -> list[dict[str, Any]]:
             }
         )
     for item in sorted(Applications.load().items, key=lambda each: each.name):
-        found.append(
+        found += [
             {
                 "name": item.name,
                 "kind": "application",
@@ -46,7 +46,7 @@ def list_protocols() -> list[dict[str, Any]]:
                 "tables": [],
                 "aliases": {tool: list(names) for tool, names in item.aliases.items()},
             }
-        )
+        ]
     return found
 
 
@@ -56,8 +56,8 @@ def print_protocols(*, as_json: bool) -> None:
     if as_json:
         print(json.dumps(found, ensure_ascii=False))
         return
-    from rich.console import Console  # noqa: PLC0415
-    from rich.table import Table  # noqa: PLC0415
+    from rich.console import Console
+    from rich.table import Table
 
     table = Table(box=None, header_style="bold")
     for name in ("name", "title", "on", "dissected into", "reference"):
@@ -65,7 +65,11 @@ def print_protocols(*, as_json: bool) -> None:
     for entry in found:
         if entry["kind"] == "protocol":
             table.add_row(
-                entry["name"], entry["title"], " ".join(entry["transports"]), " ".join(entry["tables"]), entry["reference"]
+                entry["name"],
+                entry["title"],
+                " ".join(entry["transports"]),
+                " ".join(entry["tables"]),
+                entry["reference"],
             )
     console = Console()
     console.print(table)

@@ -15,7 +15,7 @@ class QueryError(ValueError):
 
 def open_dataset(dataset: Path) -> "duckdb.DuckDBPyConnection":
     """Open a dataset: one view for each table. It can read nothing else."""
-    import duckdb  # noqa: PLC0415
+    import duckdb
 
     manifest = dataset / "manifest.json"
     if not dataset.is_dir() or not manifest.is_file():
@@ -33,7 +33,7 @@ def open_dataset(dataset: Path) -> "duckdb.DuckDBPyConnection":
 
 def print_query(dataset: Path, sql: str, form: str) -> None:
     """Run one query and print the answer."""
-    import duckdb  # noqa: PLC0415
+    import duckdb
 
     connection = open_dataset(dataset)
     try:
@@ -55,7 +55,7 @@ def _print_rows(names: list[str], rows: list[Any], form: str) -> None:
         for row in rows:
             print(json.dumps(dict(zip(names, row, strict=True)), default=str, ensure_ascii=False))
         return
-    import csv  # noqa: PLC0415
+    import csv
 
     writer = csv.writer(sys.stdout)
     writer.writerow(names)

@@ -16,7 +16,7 @@ Wire: TypeAlias = NDArray[np.uint8]
 Ints: TypeAlias = NDArray[np.int64]
 Rows: TypeAlias = Any  # a structured array; NumPy has no static type for its fields
 Row: TypeAlias = Any  # one row of it
-Int: TypeAlias = int
+Int: TypeAlias = int | np.int64  # what kernels compute with; both are 64 bits wide there
 
 NO_TIME = -(1 << 63)
 CACHE_LINE = 64  # octets

@@ -8,7 +8,7 @@ for each octet that is there.
 import numpy as np
 
 from sonde.schema import NO_TEXT
-from sonde.table.out import LENGTH_BITS, TEXT, Out
+from sonde.table.out import LENGTH_BITS, LENGTH_MASK, TEXT, Out
 from sonde.wire import Int, Row, Wire, kernel, u8
 
 
@@ -24,7 +24,9 @@ def hold_piece(wire: Wire, at: Int, length: Int, offset: Int, mark: Int, room: I
         return -1  # the spill row belongs to nobody
     record = out.rows[row]
     flags_size = (room >> 3) + 1
-    if record["held"] == NO_TEXT or session["held_mark"] != mark:
+    # Pieces of one message may disagree on its length: then they belong to two.
+    alike = session["held_mark"] == mark and np.int64(record["held"]) & LENGTH_MASK == room + flags_size
+    if record["held"] == NO_TEXT or not alike:
         if len(out.text) - out.count[TEXT] < room + flags_size:
             return -1
         begun = out.count[TEXT]
