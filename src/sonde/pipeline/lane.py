@@ -44,13 +44,14 @@ from sonde.table.out import CUT_TEXT, DONE, FREE, FRESH, NO_ROOM, NO_ROW, TEXT, 
 from sonde.table.packets import DROPS, FRAGMENT_INCOMPLETE, INTERNAL, PACKET
 from sonde.table.streams import AHEAD, AHEAD_REFUSED, HELD_REFUSED, NO_STREAM, TOO_LONG, new_streams
 from sonde.table.turns import TURN
-from sonde.wire import Ints, KernelFault, Rows, Wire
+from sonde.wire import Call, Compilers, Ints, KernelFault, Rows, Wire
 
 STREAM_BUDGET = 64 << 20  # octets held back for all streams of a lane
 MOST_STREAMS = 1 << 18  # flows under inspection at the same time
 FIRST_CONNS = 1 << 12
 FIRST_ROWS = 1 << 12
 SPARE_TEXT = 1 << 20
+CORE_TASKS = 2  # see `Lane.tasks`
 MOST_FAULTS = 1000  # of one kernel in one block
 
 
@@ -121,8 +122,25 @@ class Lane:
         self.scratch = np.zeros(1, PACKET)
         self.starts, self.octets = new_starts(len(plan.protocols)), np.zeros(len(plan.protocols), np.int64)
         self.order = np.empty(1 << 12, np.int64)
+        self.compilers = Compilers((), 0)
         self.desks = [self._desk(dissector) for dissector in plan.dissectors]
         self.by_number = {desk.number: desk for desk in self.desks}
+
+    def tasks(self) -> list[list[Call]]:
+        """List what this lane calls, for compilation: what every capture needs, then each dissector."""
+        wire, routed, order = np.empty(1, np.uint8), self.results.turns, self.order
+        shard, matcher = self.shard, self.plan.matcher
+        core: list[list[Call]] = [
+            [(carry_frames, (wire, shard.frame, 0, shard, self.turns))],
+            [(self.identify, (wire, self.turns, shard.streams, shard.flows, matcher, self.results))],
+        ]
+        return core + [
+            [
+                (desk.drivers.read, (wire, routed, order, desk.conns, shard.streams, desk.out)),
+                (desk.drivers.finish, (order, desk.conns, shard.streams, desk.out)),
+            ]
+            for desk in self.desks
+        ]
 
     def _desk(self, dissector: Dissector) -> Desk:
         wanted = self.plan.wants(dissector)
@@ -221,6 +239,8 @@ class Lane:
         order = self._room_to_order(len(routed))
         group_turns(routed, self.starts, self.octets, order)
         starts, octets = self.starts.tolist(), self.octets.tolist()
+        needed = [place for place, desk in enumerate(self.desks) if starts[desk.number] < starts[desk.number + 1]]
+        self.compilers.compile([CORE_TASKS + place for place in needed])
         for desk in self.desks:
             mine = order[starts[desk.number] : starts[desk.number + 1]]
             if len(mine):

@@ -9,6 +9,7 @@ whoever is ahead waits.
 """
 
 import ctypes
+import os
 import queue
 import sys
 import threading
@@ -18,12 +19,12 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from sonde.pipeline.lane import Lane, Yield
+from sonde.pipeline.lane import CORE_TASKS, Lane, Yield
 from sonde.pipeline.plan import Plan
 from sonde.source import Source, open_source
 from sonde.table.frames import Block, SourceReport
 from sonde.table.packets import DROPS
-from sonde.wire import Ints
+from sonde.wire import Compilers, Ints
 
 BLOCK_FRAMES = 8192
 BLOCKS_AHEAD = 2  # that may wait for a lane, or for the writer
@@ -83,6 +84,10 @@ def read_all(
     totals = Totals()
     sources = [open_input(path) for path in paths]  # what cannot be opened is said before work begins
     lanes = [Lane(plan, number, key) for number in range(plan.lanes)]
+    compilers = Compilers(lanes[0].tasks(), os.cpu_count() or 1)
+    compilers.compile(range(CORE_TASKS))
+    for lane in lanes:
+        lane.compilers = compilers
     with _at_work(sources, lanes, totals, progress) as crew:
         for yields in _blocks_made(crew):
             for made in yields:
@@ -93,6 +98,7 @@ def read_all(
             if not crew.places.empty():
                 source, offset = crew.places.get()
                 source.release(offset)
+    compilers.close()
     for lane in lanes:
         for name, count in lane.tally().items():
             totals.bounds[name] = totals.bounds.get(name, 0) + count

@@ -1,14 +1,14 @@
 """Octets: bounded reads, hashing, digests, checksums, and the kernel decorator."""
 
+from sonde.wire.compilers import Call, Compilers
 from sonde.wire.jit import (
     INTERPRETED,
     Kernel,
-    KernelFault,
     announce_with,
     cache_folder,
     kernel,
-    prepare,
 )
+from sonde.wire.machine import KernelFault
 from sonde.wire.read import (
     NO_TIME,
     WARM_OCTETS,
@@ -40,6 +40,8 @@ from sonde.wire.read import (
 
 __all__ = [
     "INTERPRETED",
+    "Call",
+    "Compilers",
     "NO_TIME",
     "WARM_OCTETS",
     "Int",
@@ -60,7 +62,6 @@ __all__ = [
     "le32",
     "lower",
     "octets",
-    "prepare",
     "seq_diff",
     "starts",
     "starts_folded",

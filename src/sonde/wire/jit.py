@@ -11,21 +11,20 @@ They run without the GIL and with bounds checks. `NUMBA_DISABLE_JIT=1` runs the 
 source interpreted.
 """
 
-import ctypes
 import hashlib
 import os
 import sys
 import tempfile
 import threading
-import warnings
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from functools import cache, cached_property
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Generic, ParamSpec, TypeVar, cast, overload
 
 import numpy as np
+
+from sonde.wire.machine import KernelFault, Machine
 
 INTERPRETED = os.environ.get("NUMBA_DISABLE_JIT", "0") not in ("", "0")
 
@@ -36,13 +35,14 @@ R = TypeVar("R")
 announce: Callable[[str], None] = lambda name: None  # noqa: E731
 
 
-class KernelFault(RuntimeError):  # noqa: N818
-    """A bounds check tripped inside a kernel: a defect of ours, never of the input."""
-
-
 def announce_with(callback: Callable[[str], None]) -> None:
     """Have `callback` told the name of each kernel before it is compiled."""
     globals()["announce"] = callback
+
+
+def announce_kernel(name: str) -> None:
+    """Tell whoever listens that a kernel is compiled."""
+    announce(name)
 
 
 class Kernel(Generic[P, R]):
@@ -63,7 +63,7 @@ class Kernel(Generic[P, R]):
         self.__qualname__ = function.__qualname__
         self.__module__ = function.__module__
         self.__wrapped__ = function
-        self._loaded: dict[tuple[Any, ...], _Machine] = {}
+        self._loaded: dict[tuple[Any, ...], Machine] = {}
         self._lock = threading.Lock()
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
@@ -82,7 +82,7 @@ class Kernel(Generic[P, R]):
             machine = self.load(args, key)
         return cast(R, machine.run(flat))
 
-    def load(self, args: tuple[Any, ...], key: tuple[Any, ...]) -> "_Machine":
+    def load(self, args: tuple[Any, ...], key: tuple[Any, ...]) -> Machine:
         """Fetch the machine code for these argument types, compiling it if need be."""
         with self._lock:
             machine = self._loaded.get(key)
@@ -92,10 +92,12 @@ class Kernel(Generic[P, R]):
                     kept = path.read_bytes()
                 except OSError:
                     announce(self.name)
-                    kept = _compile(self, args)
-                    _keep(path, kept)
+                    from sonde.wire.compile import compile_kernel  # noqa: PLC0415 - it imports Numba
+
+                    kept = compile_kernel(self, args)
+                    keep(path, kept)
                 head, _, code = kept.partition(b"\n")
-                machine = _Machine(self.name, *head.decode().split(" "), code)
+                machine = Machine(self.name, *head.decode().split(" "), code)
                 machine.keeps = _types_of(args)  # so that no other type comes to have the same id
                 self._loaded[key] = machine
             return machine
@@ -151,46 +153,6 @@ def kernel(
         return Kernel(function, own, wraps=wraps, emit=emit)
 
     return wrap if function is None else wrap(function)
-
-
-def prepare(calls: list[tuple[Kernel[..., Any], tuple[Any, ...]]], workers: int) -> None:
-    """Compile what these calls will need and no run before has kept, on several cores.
-
-    Numba compiles under one lock, so each core gets a process; what they make lies in the
-    cache folder when this returns. Call it before threads begin.
-    """
-    if INTERPRETED:
-        return
-    missing = [(kernel, args) for kernel, args in calls if not kernel.kept_at(args).exists()]
-    if not missing:
-        return
-    import numba  # noqa: F401, PLC0415 - once, before the fork
-    from numba.core import codegen, cpu, typed_passes  # noqa: F401, PLC0415
-
-    shares = [missing[place::workers] for place in range(workers)]
-    children = [_fork_compiler(share) for share in shares[1:] if share]
-    _compile_share(shares[0])
-    for child in children:
-        os.waitpid(child, 0)
-
-
-def _fork_compiler(share: list[tuple[Kernel[..., Any], tuple[Any, ...]]]) -> int:
-    """Begin a process that compiles a share; give its id."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # no other thread of ours runs yet
-        child = os.fork()
-    if child == 0:
-        try:
-            _compile_share(share)
-        finally:
-            os._exit(0)
-    return child
-
-
-def _compile_share(share: list[tuple[Kernel[..., Any], tuple[Any, ...]]]) -> None:
-    for kernel, args in share:
-        announce(kernel.name)
-        _keep(kernel.kept_at(args), _compile(kernel, args))
 
 
 def _reachable(kernel: "Kernel[..., Any]") -> set[bytes]:
@@ -253,7 +215,7 @@ def cache_folder() -> Path:
 
     host = (llvm.get_host_cpu_name(), llvm.get_host_cpu_features().flatten())
     described = repr((host, llvmlite.__version__, np.__version__, sys.version)).encode()
-    digest = hashlib.blake2b(described + _file_digest(__file__), digest_size=8).hexdigest()
+    digest = hashlib.blake2b(described + _file_digest(str(Path(__file__).with_name("compile.py"))), digest_size=8).hexdigest()
     home = os.environ.get("SONDE_CACHE") or os.environ.get("XDG_CACHE_HOME")
     base = Path(home) if home else Path.home() / ".cache"
     folder = base / "sonde" / digest
@@ -264,7 +226,7 @@ def cache_folder() -> Path:
     return folder
 
 
-def _keep(path: Path, kept: bytes) -> None:
+def keep(path: Path, kept: bytes) -> None:
     """Write machine code aside and rename it, so that no other process reads half of it."""
     try:
         aside = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}")
@@ -339,183 +301,3 @@ def _types_of(args: tuple[Any, ...]) -> list[Any]:
         elif isinstance(arg, tuple):
             kinds += [type(arg), *_types_of(arg)]
     return kinds
-
-
-def _numba_type(arg: Any) -> Any:  # noqa: ANN401
-    from numba import from_dtype, types  # noqa: PLC0415
-
-    if isinstance(arg, np.ndarray):
-        return types.Array(from_dtype(arg.dtype), arg.ndim, "C")
-    if isinstance(arg, tuple):
-        inner = [_numba_type(item) for item in arg]
-        if hasattr(arg, "_fields"):
-            return types.NamedTuple(inner, type(arg))
-        return types.Tuple(inner)
-    return types.int64
-
-
-_compiling = threading.RLock()
-
-
-def _compile(kernel: Kernel[Any, Any], args: tuple[Any, ...]) -> bytes:
-    """Compile for these argument types: a line with symbol and result, then an object file."""
-    with _compiling, _once_only():
-        signature = tuple(_numba_type(arg) for arg in args)
-        dispatcher = kernel.dispatcher
-        dispatcher.compile(signature)
-        compiled = dispatcher.overloads[signature]
-        result = str(compiled.signature.return_type).replace(" ", "")
-        entry = compiled.fndesc.llvm_func_name
-        return f"{entry} {result}\n".encode() + _object_code(compiled.library, entry)
-
-
-@contextmanager
-def _once_only() -> Iterator[None]:
-    """Keep Numba from linking, optimising and emitting every function on its own.
-
-    By default each callee is optimised with all that it calls, again in each caller, and
-    emitted as machine code that nobody runs. Here a function is only lowered; `_object_code`
-    links, optimises and emits once for each entry kernel. Two thirds of the time saved.
-    """
-    from numba import _dynfunc  # noqa: PLC0415
-    from numba.core.codegen import CPUCodeLibrary  # noqa: PLC0415
-    from numba.core.cpu import CPUContext  # noqa: PLC0415
-
-    def finalize(library: Any) -> None:  # noqa: ANN401
-        library._finalized = True  # noqa: SLF001
-
-    def get_executable(context: Any, library: Any, fndesc: Any, env: Any) -> Any:  # noqa: ANN401
-        library.finalize()
-        name = fndesc.qualname.split(".")[-1]  # a name for Numba's tables; never called
-        return _dynfunc.make_function(fndesc.lookup_module(), name, "", 0, env, ())
-
-    kept = CPUCodeLibrary.finalize, CPUContext.get_executable
-    CPUCodeLibrary.finalize, CPUContext.get_executable = finalize, get_executable
-    try:
-        yield
-    finally:
-        CPUCodeLibrary.finalize, CPUContext.get_executable = kept
-
-
-def _callees(library: Any) -> list[Any]:  # noqa: ANN401
-    """List what a lowered function calls, directly or not, each after all that call it.
-
-    Linking drops a function that nothing linked before refers to, even if a later one does.
-    """
-    found: list[Any] = []
-    seen, path = {id(library)}, [(library, iter(library._linking_libraries))]  # noqa: SLF001
-    while path:
-        caller, rest = path[-1]
-        callee = next(rest, None)
-        if callee is None:
-            path.pop()
-            found.append(caller)
-        elif id(callee) not in seen:
-            seen.add(id(callee))
-            path.append((callee, iter(callee._linking_libraries)))  # noqa: SLF001
-    return found[-2::-1]  # the last is the function itself
-
-
-def _object_code(library: Any, entry: str) -> bytes:  # noqa: ANN401
-    """Link what a lowered function calls, directly or not, optimise it all, emit an object file."""
-    module = library._final_module.clone()  # noqa: SLF001
-    module.name = library._final_module.name  # noqa: SLF001
-    for callee in _callees(library):
-        module.link_in(callee._get_module_for_linking(), preserve=True)  # noqa: SLF001
-    for function in module.functions:  # what nobody else can call may be inlined, or left out
-        if not function.is_declaration and function.name != entry:
-            function.linkage = "internal"
-    kept, library._final_module = library._final_module, module  # noqa: SLF001
-    try:
-        library._optimize_final_module()  # noqa: SLF001
-        module = library._final_module  # noqa: SLF001
-    finally:
-        library._final_module = kept  # noqa: SLF001
-    code: bytes = library.codegen._tm.emit_object(module)  # noqa: SLF001
-    return code
-
-
-class _Loader:
-    """The engine that maps object files into this process; one for all kernels."""
-
-    def __init__(self) -> None:
-        import llvmlite.binding as llvm  # noqa: PLC0415
-
-        llvm.initialize_native_target()
-        llvm.initialize_native_asmprinter()
-        machine = llvm.Target.from_default_triple().create_target_machine(jit=True)
-        self.llvm = llvm
-        self.engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), machine)
-        # Arrays given by us own no memory that Numba counts, so this is never reached.
-        self.release = ctypes.CFUNCTYPE(None, ctypes.c_void_p)(lambda pointer: None)
-        address = ctypes.cast(self.release, ctypes.c_void_p).value
-        llvm.add_symbol("NRT_MemInfo_call_dtor", address)
-        self.kept: list[Any] = []
-
-    def address(self, symbol: str, code: bytes) -> int:
-        found = self.llvm.ObjectFileRef.from_data(code)
-        self.kept.append(found)
-        self.engine.add_object_file(found)
-        self.engine.finalize_object()
-        return int(self.engine.get_function_address(symbol))
-
-
-_loader: _Loader | None = None
-_loading = threading.Lock()
-
-
-class _Machine:
-    """Loaded machine code of one kernel for one set of argument types."""
-
-    def __init__(self, name: str, symbol: str, result: str, code: bytes) -> None:
-        global _loader  # noqa: PLW0603
-        with _loading:
-            _loader = _loader or _Loader()
-            self.address = _loader.address(symbol, code)
-        self.name = name
-        self.call: Any = None
-        self.result = result
-        self.words = 8
-        self.keeps: list[Any] = []
-
-    def run(self, flat: list[Any]) -> Any:  # noqa: ANN401
-        if self.call is None:
-            kinds = [ctypes.c_void_p if a is None else ctypes.c_int64 for a in flat]
-            prototype = ctypes.CFUNCTYPE(
-                ctypes.c_int32, ctypes.c_void_p, ctypes.c_void_p, *kinds
-            )
-            self.call = prototype(self.address)
-        out = (ctypes.c_int64 * self.words)()
-        fault = ctypes.c_void_p()
-        status = self.call(ctypes.addressof(out), ctypes.addressof(fault), *flat)
-        if status not in (0, -2):  # -2 is how Numba returns None
-            raise KernelFault(f"{self.name}: {_reason(fault.value)}")
-        if self.result == "none":
-            return None
-        if self.result == "bool":
-            return bool(out[0] & 1)
-        if self.result == "float64":
-            return ctypes.c_double.from_buffer(out).value
-        if self.result.startswith("UniTuple(int64"):
-            return tuple(out[: int(self.result.rsplit("x", 1)[1].rstrip(")"))])
-        if self.result == "uint64":
-            return out[0] & 0xFFFFFFFFFFFFFFFF
-        if self.result == "uint8":
-            return out[0] & 0xFF
-        return out[0]
-
-
-def _reason(info: int | None) -> str:
-    """Read what Numba says of a raised exception: a pickled (class, arguments, place)."""
-    import pickle  # noqa: PLC0415
-
-    if not info:
-        return "stopped"
-    data = ctypes.c_void_p.from_address(info).value
-    size = ctypes.c_int32.from_address(info + ctypes.sizeof(ctypes.c_void_p)).value
-    if not data or not 0 < size < 1 << 16:
-        return "stopped"
-    # Written by the compiler into our own machine code, never by what was captured.
-    kind, arguments, place = pickle.loads(ctypes.string_at(data, size))  # noqa: S301
-    where = f" in {place[0]} (line {place[2]})" if place else ""
-    return f"{getattr(kind, '__name__', kind)} {arguments}{where}"

@@ -1,0 +1,99 @@
+"""What turns kernels into machine code: Numba's front end, and one pass of LLVM.
+
+Imported only where something is compiled, because Numba takes a third of a second.
+"""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+from numba import _dynfunc, from_dtype, types
+from numba.core.codegen import CPUCodeLibrary
+from numba.core.cpu import CPUContext
+
+from sonde.wire.jit import Kernel
+
+def _numba_type(arg: Any) -> Any:  # noqa: ANN401
+    if isinstance(arg, np.ndarray):
+        return types.Array(from_dtype(arg.dtype), arg.ndim, "C")
+    if isinstance(arg, tuple):
+        inner = [_numba_type(item) for item in arg]
+        if hasattr(arg, "_fields"):
+            return types.NamedTuple(inner, type(arg))
+        return types.Tuple(inner)
+    return types.int64
+
+
+_compiling = threading.RLock()
+
+
+def compile_kernel(kernel: Kernel[..., Any], args: tuple[Any, ...]) -> bytes:
+    """Compile for these argument types: a line with symbol and result, then an object file."""
+    with _compiling, _once_only():
+        signature = tuple(_numba_type(arg) for arg in args)
+        dispatcher = kernel.dispatcher
+        dispatcher.compile(signature)
+        compiled = dispatcher.overloads[signature]
+        result = str(compiled.signature.return_type).replace(" ", "")
+        entry = compiled.fndesc.llvm_func_name
+        return f"{entry} {result}\n".encode() + _object_code(compiled.library, entry)
+
+
+@contextmanager
+def _once_only() -> Iterator[None]:
+    """Keep Numba from linking, optimising and emitting every function on its own.
+
+    By default each callee is optimised with all that it calls, again in each caller, and
+    emitted as machine code that nobody runs. Here a function is only lowered; `_object_code`
+    links, optimises and emits once for each entry kernel. Two thirds of the time saved.
+    """
+    def finalize(library: Any) -> None:  # noqa: ANN401
+        library._finalized = True  # noqa: SLF001
+
+    def get_executable(context: Any, library: Any, fndesc: Any, env: Any) -> Any:  # noqa: ANN401
+        library.finalize()
+        name = fndesc.qualname.split(".")[-1]  # a name for Numba's tables; never called
+        return _dynfunc.make_function(fndesc.lookup_module(), name, "", 0, env, ())
+
+    kept = CPUCodeLibrary.finalize, CPUContext.get_executable
+    CPUCodeLibrary.finalize, CPUContext.get_executable = finalize, get_executable
+    try:
+        yield
+    finally:
+        CPUCodeLibrary.finalize, CPUContext.get_executable = kept
+
+
+def _callees(library: Any) -> list[Any]:  # noqa: ANN401
+    """List what a lowered function calls, directly or not, each after all that call it.
+
+    Linking drops a function that nothing linked before refers to, even if a later one does.
+    """
+    found: list[Any] = []
+    seen, path = {id(library)}, [(library, iter(library._linking_libraries))]  # noqa: SLF001
+    while path:
+        caller, rest = path[-1]
+        callee = next(rest, None)
+        if callee is None:
+            path.pop()
+            found.append(caller)
+        elif id(callee) not in seen:
+            seen.add(id(callee))
+            path.append((callee, iter(callee._linking_libraries)))  # noqa: SLF001
+    return found[-2::-1]  # the last is the function itself
+
+
+def _object_code(library: Any, entry: str) -> bytes:  # noqa: ANN401
+    """Link what a lowered function calls, directly or not, optimise it all, emit an object file."""
+    module = library._final_module.clone()  # noqa: SLF001
+    module.name = library._final_module.name  # noqa: SLF001
+    for callee in _callees(library):
+        module.link_in(callee._get_module_for_linking(), preserve=True)  # noqa: SLF001
+    for function in module.functions:  # what nobody else can call may be inlined, or left out
+        if not function.is_declaration and function.name != entry:
+            function.linkage = "internal"
+    passes, builder = library.codegen._module_pass_manager()  # noqa: SLF001
+    passes.run(module, builder)
+    code: bytes = library.codegen._tm.emit_object(module)  # noqa: SLF001
+    return code
