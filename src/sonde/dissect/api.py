@@ -20,6 +20,8 @@ A stream dissector steers its driver through `conn`:
 - `conn["lost"][side]`: set by the driver after a gap that no skip covered, before the
   next octets are shown; the dissector finds its way again and clears it, or gives up,
 - `conn["confirmed"] = 1`: this is the protocol; `conn["violated"] = 1`: it is not.
+- `conn["switch"] = 1`: what follows on both sides is another protocol (CONNECT); it is
+  identified anew, and what is not consumed belongs to it,
 - `conn["names_only"]`: set by the plan; only the name of the peer is wanted (SNI, Host,
   QNAME): close the row as soon as it is known and set `done` for both sides.
 """
@@ -41,6 +43,7 @@ CONN_FIELDS = (
     ("lost", "u1", (2,)),
     ("confirmed", "u1"),
     ("violated", "u1"),
+    ("switch", "u1"),
     ("names_only", "u1"),
     ("used", "u1"),
 )

@@ -16,8 +16,9 @@ from sonde.table.streams import (
     consume_held,
     hold,
     release_held,
+    switch_stream,
 )
-from sonde.table.turns import DATAGRAM, HELD, LOST
+from sonde.table.turns import AGAIN, DATAGRAM, HELD, LOST
 from sonde.wire import Int, Ints, Kernel, Row, Rows, Wire, kernel
 
 # Places in Conns.count. Rows from FRESH on were never used: their memory is untouched.
@@ -119,7 +120,7 @@ def _advance_over(advance: Any) -> Any:  # noqa: ANN401
     @kernel(name="advance_over")
     def advance_over(octets: Wire, at: Int, end: Int, conn: Row, turn: Row, out: Any) -> Int:  # noqa: ANN401
         side = np.int64(turn["side"])
-        while at < end and conn["done"][side] == 0:
+        while at < end and conn["done"][side] == 0 and conn["switch"] == 0:
             used = advance(octets, at, end, conn, turn, out)
             if used <= 0:
                 break
@@ -215,13 +216,20 @@ def make_drivers(dissector: Dissector) -> Drivers:
             conns.count[PROGRESS] = place + 1
             turn = turns[order[place]]
             stream = streams.rows[turn["stream"]]
+            if stream["protocol"] != turn["protocol"]:
+                turn["protocol"] = AGAIN  # it switched just before
+                continue
             row = np.int64(-1) if stream["state"] == FINISHED else conn_of(stream, conns)
             if row < 0:
                 continue
             conn = conns.rows[row]
             step(wire, stream, conn, turn, streams, out)
             stream["confirmed"] = conn["confirmed"]
-            if conn["done"][0] == 1 and conn["done"][1] == 1:
+            if conn["switch"] == 1:
+                switch_stream(stream)
+                release_conn(stream, conns)
+                finish_conn(conn, out)
+            elif conn["done"][0] == 1 and conn["done"][1] == 1:
                 stream["violated"] = conn["violated"]
                 stream["state"] = FINISHED
                 release_held(streams, stream, 0)

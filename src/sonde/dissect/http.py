@@ -450,8 +450,7 @@ def end_head(conn: Row, side: Int, out: Out) -> None:
         accepted = conn["answers"] == CONNECT_REQUEST and 200 <= status < 300
         if accepted or status == SWITCHING:
             record["tunnel"] = 1
-            conn["done"][0] = 1
-            conn["done"][1] = 1
+            conn["switch"] = 1
             end_message(conn, side, out)
             return
         if conn["answers"] == CONNECT_REQUEST and conn["phase"][1 - side] == WAIT:

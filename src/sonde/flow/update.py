@@ -227,6 +227,7 @@ def make_flow(flows: Flows, packet: Row, servers: Wire) -> Int:
     flow["carries"] = packet["carries"]
     flow["stream"] = -1
     flow["protocol"] = -1
+    flow["inner"] = -1
     flow["application"] = -1
     flow["inspect"] = 0 if packet["outer"] == 1 else 1
     flow["evidence"] = BY_TUNNEL if packet["outer"] == 1 else 0

@@ -81,6 +81,8 @@ class Matcher(NamedTuple):
     owners: Ints  # protocols that a port is registered for, a run for each
     owner_runs: Ints
     dissected: Wire  # 1 for protocols that a dissector reads
+    starts_tls: Wire  # 1 for those in which TLS may begin
+    tls: Ints  # [number of TLS, or -1 where nobody reads it]
 
 
 class Arrays:
@@ -180,6 +182,7 @@ def _finish(
     for place, port in enumerate(ports):
         known[port >> 3] |= 1 << (port & 7)
         port_run[port] = place
+    names = [protocol.name for protocol in protocols]
     sets = np.zeros(256 * max(len(arrays.sets), 1), np.uint8)
     for place, among in enumerate(arrays.sets):
         sets[256 * place + np.frombuffer(among, np.uint8).astype(np.int64)] = 1
@@ -197,6 +200,8 @@ def _finish(
         np.array([owner for port in ports for owner in owners[port]] or [-1], np.int64),
         _beginnings([owners[port] for port in ports]),
         np.array([protocol.name in dissected for protocol in protocols], np.uint8),
+        np.array([protocol.starts_tls for protocol in protocols], np.uint8),
+        np.array([names.index("tls") if "tls" in dissected and "tls" in names else -1], np.int64),
     )
 
 

@@ -18,12 +18,14 @@ from sonde.table.streams import (
     DISSECTING,
     FINISHED,
     IDENTIFYING,
+    WATCHED,
     Streams,
     hold,
     release_held,
+    switch_stream,
 )
 from sonde.table.turns import DATAGRAM, FROM_POOL, HELD, LOST
-from sonde.wire import Int, Ints, Kernel, Row, Rows, Wire, kernel
+from sonde.wire import Int, Ints, Kernel, Row, Rows, Wire, kernel, u8, u16, u24
 
 
 class Results(NamedTuple):
@@ -35,6 +37,7 @@ class Results(NamedTuple):
 
 
 ROUTED, PROGRESS = 0, 1
+WATCHED_TURNS = 100  # of one side, in which TLS may begin
 
 
 def new_results(capacity: int) -> Results:
@@ -67,13 +70,23 @@ def route_held(results: Results, turn: Row, side: Int, protocol: Int) -> None:
 
 
 @kernel
-def settle_flow(flow: Row, stream: Row, streams: Streams, protocol: Int, evidence: Int, dissected: Int) -> None:
+def settle_flow(flow: Row, stream: Row, streams: Streams, protocol: Int, evidence: Int, matcher: Matcher) -> None:
     """Write down what a flow is, and whether anything more of it is wanted."""
-    flow["protocol"] = protocol
-    flow["evidence"] = evidence
+    if stream["outer"] >= 0:
+        flow["inner"] = protocol
+    else:
+        flow["protocol"] = protocol
+        flow["evidence"] = evidence
     stream["protocol"] = protocol
-    if dissected:
+    if matcher.dissected[protocol]:
         stream["state"] = DISSECTING
+    elif matcher.starts_tls[protocol] and matcher.tls[0] >= 0 and stream["outer"] < 0:
+        stream["confirmed"] = 1
+        stream["state"] = WATCHED
+        stream["looked"][0] = 0
+        stream["looked"][1] = 0
+        release_held(streams, stream, 0)
+        release_held(streams, stream, 1)
     else:
         stream["confirmed"] = 1  # no dissector will say more
         give_up(flow, stream, streams)
@@ -86,6 +99,32 @@ def give_up(flow: Row, stream: Row, streams: Streams) -> None:
     flow["inspect"] = 0
     release_held(streams, stream, 0)
     release_held(streams, stream, 1)
+
+
+@kernel
+def watch_turn(wire: Wire, turn: Row, streams: Streams, flow: Row, matcher: Matcher, results: Results) -> None:
+    """See whether TLS begins with this turn of a stream that nobody else reads."""
+    stream = streams.rows[turn["stream"]]
+    side = np.int64(turn["side"])
+    if stream["looked"][side] >= WATCHED_TURNS:
+        give_up(flow, stream, streams)
+        return
+    stream["looked"][side] += 1
+    octets = streams.pool.octets if turn["source"] == FROM_POOL else wire
+    if turn["kind"] == LOST or not begins_tls(octets, turn["at"], turn["at"] + turn["length"]):
+        return
+    switch_stream(stream)
+    settle_flow(flow, stream, streams, matcher.tls[0], 0, matcher)
+    route(results, turn, matcher.tls[0])
+
+
+@kernel
+def begins_tls(octets: Wire, at: Int, end: Int) -> bool:
+    """Say whether octets begin with a record that holds a ClientHello (RFC 8446 §5.1, §4)."""
+    if end - at < 11 or u8(octets, at) != 22 or u8(octets, at + 1) != 3 or u8(octets, at + 5) != 1:
+        return False
+    record, hello = u16(octets, at + 3), u24(octets, at + 6)
+    return bool(u8(octets, at + 2) <= 4 and 44 <= record <= 1 << 14 and hello >= 40 and u8(octets, at + 9) == 3)
 
 
 @kernel
@@ -165,7 +204,7 @@ def build_identify(protocols: Sequence[Protocol]) -> Kernel[..., None]:
         decided = decide(octets, at, end, turn, stream, (matcher, results.found))
         if decided >= 0:
             protocol = decided >> 8
-            settle_flow(flow, stream, streams, protocol, decided & 255, np.int64(matcher.dissected[protocol]))
+            settle_flow(flow, stream, streams, protocol, decided & 255, matcher)
             if stream["state"] == DISSECTING:
                 if stream["held_length"][1 - side] > 0:
                     route_held(results, turn, 1 - side, protocol)
@@ -194,6 +233,8 @@ def build_identify(protocols: Sequence[Protocol]) -> Kernel[..., None]:
                 route(results, turn, np.int64(stream["protocol"]))
             elif state == IDENTIFYING:
                 identify_turn(wire, turn, streams, flows.rows[turn["flow"]], matcher, results)
+            elif state == WATCHED:
+                watch_turn(wire, turn, streams, flows.rows[turn["flow"]], matcher, results)
         results.count[PROGRESS] = 0
 
     return identify

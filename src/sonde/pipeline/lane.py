@@ -43,7 +43,7 @@ from sonde.table.flows import (
 from sonde.table.out import CUT_TEXT, DONE, FREE, FRESH, NO_ROOM, NO_ROW, TEXT, Out, grow_out, move_text, new_out, settle
 from sonde.table.packets import DROPS, FRAGMENT_INCOMPLETE, INTERNAL, PACKET
 from sonde.table.streams import AHEAD, AHEAD_REFUSED, HELD_REFUSED, NO_STREAM, TOO_LONG, new_streams
-from sonde.table.turns import TURN
+from sonde.table.turns import AGAIN, TURN
 from sonde.wire import Call, Compilers, Ints, KernelFault, Rows, Wire
 
 STREAM_BUDGET = 64 << 20  # octets held back for all streams of a lane
@@ -51,6 +51,7 @@ MOST_STREAMS = 1 << 18  # flows under inspection at the same time
 FIRST_CONNS = 1 << 12
 FIRST_ROWS = 1 << 12
 SPARE_TEXT = 1 << 20
+MOST_SWITCHES = 4  # protocols inside each other that a block can tell
 CORE_TASKS = 2  # see `Lane.tasks`
 MOST_FAULTS = 1000  # of one kernel in one block
 
@@ -190,10 +191,15 @@ class Lane:
         flows, streams = self.shard.flows, self.shard.streams
         flush_ended(flows, streams, self.scratch, self.turns, self.shard.chosen)
         turns = self.turns[: self.shard.chosen[TURNS]]
-        routed = self._identify(wire, turns, made)
-        self._dissect(wire, routed, made)
+        for _ in range(MOST_SWITCHES):
+            routed = self._identify(wire, turns, made)
+            self._dissect(wire, routed, made)
+            again = routed["protocol"] == AGAIN
+            if not again.any():
+                break
+            turns = routed[again]
         self._finish_ended(made)
-        release_turns(streams, turns)
+        release_turns(streams, self.turns[: self.shard.chosen[TURNS]])
         self._gather(made)
         close_ended(flows, streams)
         ended = flows.ended[: flows.count[ENDED]]

@@ -341,9 +341,13 @@ def close_ended(flows: Flows, streams: Streams) -> None:
             continue
         stream = streams.rows[flow["stream"]]
         flow["confirmed"] = stream["confirmed"]
+        if stream["outer"] >= 0:
+            flow["confirmed"] = 1  # it was read up to where the inner protocol begins
         if stream["violated"] == 1:
             flow["oddities"] |= PROTOCOL_VIOLATED
-            if stream["confirmed"] == 0:
+            if stream["confirmed"] == 0 and stream["outer"] >= 0:
+                flow["inner"] = -1
+            elif stream["confirmed"] == 0:
                 flow["protocol"] = -1
                 flow["evidence"] = 0
         forget_early(streams, stream)

@@ -70,6 +70,7 @@ class FlowRecord(Record):
     tunnel_id: Annotated[U32, Field("VNI, TEID or session of the innermost", PROTOCOL)]
     carries: Annotated[Text, Field("Kind of tunnel that this flow is", PROTOCOL)]
     protocol: Annotated[Text, Field("Protocol, as `sonde protocols` names it", PROTOCOL)]
+    layers: Annotated[TextList, Field("Protocols inside each other, outermost first", PROTOCOL)]
     application: Annotated[Text, Field("Application told by a name", PROTOCOL)]
     evidence: Annotated[code(dict(enumerate(EVIDENCE))), Field("How the protocol is known", PROTOCOL)]
     confirmed: Annotated[Bool, Field("A dissector read it as this protocol", PROTOCOL)]
@@ -200,6 +201,13 @@ def tunnels_column(tunnels: np.ndarray) -> pa.Array:
     )
 
 
+def layers_column(rows: Rows, protocols: list[str | None]) -> pa.Array:
+    """Make the list of protocols inside each other."""
+    distinct, codes = encode((rows["protocol"].astype(np.int64) + 1) << 16 | (rows["inner"].astype(np.int64) + 1))
+    pairs = [(value >> 16, value & 0xFFFF) for value in distinct]
+    return spelled(codes, [[protocols[each - 1] or "" for each in pair if each] or None for pair in pairs])
+
+
 def community_ports(rows: Rows) -> np.ndarray:
     """Pack ports, transport and one-way as community_column wants them."""
     one_way = np.zeros(len(rows), np.int64)
@@ -249,6 +257,7 @@ def flow_columns(
         "tunnel_id": lambda: numbers(rows["tunnel_id"], pa.uint32(), rows["tunnel_id"] < 0),
         "carries": lambda: named(rows["carries"].astype(np.int64), tunnel_names),
         "protocol": lambda: named(rows["protocol"].astype(np.int64), protocols),
+        "layers": lambda: layers_column(rows, protocols),
         "application": lambda: named(rows["application"].astype(np.int64), applications),
         "evidence": lambda: named(rows["evidence"].astype(np.int64), [name or None for name in EVIDENCE]),
         "confirmed": lambda: truths(rows["confirmed"] != 0),

@@ -34,6 +34,8 @@ class Protocol:
     transports: tuple[str, ...] = ("tcp", "udp")
     #: `identify` accepts nothing on other ports than those registered.
     own_ports_only: bool = False
+    #: TLS may begin inside it (STARTTLS and kin), or in what it carries.
+    starts_tls: bool = False
     #: IP protocol numbers that are this protocol by themselves (ICMP 1, IGMP 2 ...).
     ip_protocols: tuple[int, ...] = ()
     #: What other tools call it: {"ndpi": (...), "zeek": (...), "wireshark": (...)}.

@@ -76,12 +76,16 @@ def conn(batch: pa.RecordBatch, state: State) -> Iterator[tuple[str, Row]]:
         yield "conn", conn_row(c, row, number)
 
 
+def services(layers: list[str] | None) -> str | None:
+    """Name protocols inside each other as Zeek does."""
+    return ",".join(dict.fromkeys(SERVICES.get(each, each) for each in layers)) if layers else None
+
+
 def conn_row(c: dict[str, list[Any]], row: int, number: int) -> Row:
     """Give one row of conn.log."""
     duration = c["end"][row] - c["start"][row]
     proto = {TCP: "tcp", UDP: "udp", ICMP: "icmp", ICMPV6: "icmp"}.get(number, "unknown_transport")
     lasted = duration > 0
-    service = c["protocol"][row]
     orig, resp = c["orig_stream"][row], c["resp_stream"][row]
     named = ids(c, row)
     if proto == "unknown_transport":
@@ -90,7 +94,7 @@ def conn_row(c: dict[str, list[Any]], row: int, number: int) -> Row:
         "ts": seconds(c["start"][row]),
         **named,
         "proto": proto,
-        "service": SERVICES.get(service, service) if service and c["confirmed"][row] else None,
+        "service": services(c["layers"][row]) if c["confirmed"][row] else None,
         "duration": seconds(duration) if lasted else None,
         "orig_bytes": orig if lasted else None,
         "resp_bytes": resp if lasted else None,

@@ -45,6 +45,7 @@ FLOW = np.dtype(
         ("tunnel_id", "i4"),
         ("stream", "i4"),  # row in the stream table; -1 none
         ("protocol", "i2"),  # number in the catalogue; -1 unknown
+        ("inner", "i2"),  # the protocol inside that one, after STARTTLS or CONNECT; -1 none
         ("application", "i2"),
         ("vlan", "i2"),
         ("inner_vlan", "i2"),

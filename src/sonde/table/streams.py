@@ -24,11 +24,12 @@ STREAM_ROW = np.dtype(
         ("expected", "u4", (2,)),  # sequence number of the next octet to show
         ("conn", "i4"),  # row of the dissector's own state; -1 none
         ("protocol", "i2"),  # number in the catalogue; -1 unknown
+        ("outer", "i2"),  # the protocol around this one (STARTTLS, CONNECT); -1 none
         ("candidates", "u8", (2, CANDIDATE_WORDS)),  # protocols that each side may be, as bits
         ("held_class", "i1", (2,)),
         ("looked", "u1", (2,)),  # payloads that identification has seen of each side
         ("known", "u1", (2,)),  # `expected` is set
-        ("state", "u1"),  # 0 free, 1 identifying, 2 dissecting, 3 finished
+        ("state", "u1"),  # 0 free, or one of the states below
         ("midstream", "u1"),
         ("confirmed", "u1"),
         ("violated", "u1"),
@@ -38,7 +39,8 @@ STREAM_ROW = np.dtype(
 
 # Counters. Rows from FRESH on were never used: their memory is untouched.
 FREE, HELD_REFUSED, TOO_LONG, AHEAD, AHEAD_REFUSED, NO_STREAM, FRESH = range(7)
-IDENTIFYING, DISSECTING, FINISHED = 1, 2, 3
+# States. A stream is watched when no dissector reads it but TLS may begin in it.
+IDENTIFYING, DISSECTING, FINISHED, WATCHED = 1, 2, 3, 4
 
 
 class Streams(NamedTuple):
@@ -72,10 +74,9 @@ def open_stream(streams: Streams, flow: Int) -> Int:
     row["flow"] = flow
     row["conn"] = -1
     row["protocol"] = -1
-    row["state"] = IDENTIFYING
+    row["outer"] = -1
     row["midstream"] = 0
-    row["confirmed"] = 0
-    row["violated"] = 0
+    begin_identifying(row)
     for side in range(2):
         row["held_at"][side] = -1
         row["ahead_at"][side] = -1
@@ -83,10 +84,27 @@ def open_stream(streams: Streams, flow: Int) -> Int:
         row["held_length"][side] = 0
         row["ahead_octets"][side] = 0
         row["known"][side] = 0
+    return place
+
+
+@kernel
+def begin_identifying(row: Row) -> None:
+    """Know nothing of what a stream carries."""
+    row["state"] = IDENTIFYING
+    row["confirmed"] = 0
+    row["violated"] = 0
+    for side in range(2):
         for word in range(CANDIDATE_WORDS):
             row["candidates"][side][word] = np.uint64(0)
         row["looked"][side] = 0
-    return place
+
+
+@kernel
+def switch_stream(row: Row) -> None:
+    """What follows in a stream is another protocol: identify it anew."""
+    row["outer"] = row["protocol"]
+    row["protocol"] = -1
+    begin_identifying(row)
 
 
 @kernel

@@ -35,3 +35,4 @@ TURN = np.dtype(
 )
 
 FROM_WIRE, FROM_POOL = 0, 1
+AGAIN = -2  # as `protocol`: the stream turned into another protocol, which has to be identified

@@ -18,5 +18,6 @@ PROTOCOL = Protocol(
         *begins("AUTH TLS\r\n", "AUTH SSL\r\n", "FEAT\r\n", "SYST\r\n", "PASV\r\n", "EPSV\r\n", "CLNT ",
                 verdict=MAYBE, side="orig", transport="tcp", folded=True),
     ),
+    starts_tls=True,
     aliases={"ndpi": ("FTP_CONTROL", "FTPS"), "zeek": ("ftp",), "wireshark": ("ftp",)},
 )

@@ -19,5 +19,6 @@ PROTOCOL = Protocol(
             for command in COMMANDS
         ),
     ),
+    starts_tls=True,
     aliases={"ndpi": ("IMAP",), "zeek": ("imap",), "wireshark": ("imap",)},
 )

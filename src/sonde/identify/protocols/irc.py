@@ -18,5 +18,6 @@ PROTOCOL = Protocol(
         *begins(":", verdict=YES, side="resp", transport="tcp", parts=(Has(b" 001 ", 2, 80),)),
         *begins("PING :", verdict=MAYBE, transport="tcp", parts=(Has(b"\n", 6, 80),)),
     ),
+    starts_tls=True,
     aliases={"ndpi": ("IRC",), "zeek": ("irc",), "wireshark": ("irc",)},
 )

@@ -46,5 +46,6 @@ PROTOCOL = Protocol(
         *_messages(ANSWERS, "resp", "within", "tcp"),
         *_messages(ANSWERS, "resp", "whole", "udp"),
     ),
+    starts_tls=True,
     aliases={"ndpi": ("LDAP",), "zeek": ("ldap", "ldap_tcp", "ldap_udp"), "wireshark": ("ldap", "cldap")},
 )

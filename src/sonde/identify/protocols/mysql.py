@@ -17,5 +17,6 @@ PROTOCOL = Protocol(
         # The client's answer, number 1: capabilities with protocol 4.1, and 23 octets of filler (MariaDB uses the last four).
         Signature((Length(0, 3, add=4, little=True), At(3, b"\x01"), At(5, b"\x02", b"\x02"), At(13, bytes(19))), YES, "orig", "tcp"),
     ),
+    starts_tls=True,
     aliases={"ndpi": ("MySQL",), "zeek": ("mysql",), "wireshark": ("mysql",)},
 )

@@ -14,5 +14,6 @@ PROTOCOL = Protocol(
         *begins("MODE READER\r\n", "AUTHINFO USER ", "AUTHINFO PASS ", "XOVER ", verdict=YES, side="orig", transport="tcp", folded=True),
         *begins("CAPABILITIES\r\n", "GROUP ", "LIST\r\n", "HELP\r\n", "ARTICLE ", "IHAVE ", verdict=MAYBE, side="orig", transport="tcp", folded=True),
     ),
+    starts_tls=True,
     aliases={"ndpi": ("Usenet",), "wireshark": ("nntp",)},
 )

@@ -14,5 +14,6 @@ PROTOCOL = Protocol(
                 parts=(Only(5, 64, UTF8_TEXT),)),
         *begins("CAPA\r\n", "AUTH\r\n", "STLS\r\n", "QUIT\r\n", verdict=MAYBE, side="orig", transport="tcp", folded=True),
     ),
+    starts_tls=True,
     aliases={"ndpi": ("POP3",), "zeek": ("pop3",), "wireshark": ("pop",)},
 )

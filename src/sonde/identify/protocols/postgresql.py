@@ -21,5 +21,6 @@ PROTOCOL = Protocol(
         # An error before anything: severity comes first.
         Signature((At(0, b"E\0\0"), At(5, b"S"), Has(b"FATAL\0", 6, 12)), YES, "resp", "tcp"),
     ),
+    starts_tls=True,
     aliases={"ndpi": ("PostgreSQL",), "zeek": ("postgresql", "spicy_postgresql"), "wireshark": ("pgsql",)},
 )

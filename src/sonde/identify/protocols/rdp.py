@@ -25,5 +25,6 @@ PROTOCOL = Protocol(
         Signature((At(0, b"\xff\xff\xff\xff"), At(6, b"\0", b"\xf8"), At(7, b"\x01", b"\x01")), MAYBE, "orig", "udp", 1100, 1300,
                   own_port=True),
     ),
+    starts_tls=True,
     aliases={"ndpi": ("RDP",), "zeek": ("rdp",), "wireshark": ("rdp",)},
 )

@@ -17,5 +17,6 @@ PROTOCOL = Protocol(
         *begins("HELO ", verdict=YES, side="orig", transport="tcp", folded=True, parts=(Only(5, 64, UTF8_TEXT),)),
         *begins("MAIL FROM:<", "RCPT TO:<", "STARTTLS\r\n", verdict=MAYBE, side="orig", transport="tcp", folded=True),
     ),
+    starts_tls=True,
     aliases={"ndpi": ("SMTP",), "zeek": ("smtp",), "wireshark": ("smtp",)},
 )

@@ -25,5 +25,6 @@ PROTOCOL = Protocol(
                   MAYBE, "orig", "tcp", 9, 300),
         Signature((At(0, b"\0"), Number(1, 1, 90, 93)), MAYBE, "resp", "tcp", 8, 8),
     ),
+    starts_tls=True,
     aliases={"ndpi": ("SOCKS",), "zeek": ("socks",), "wireshark": ("socks",)},
 )

@@ -13,5 +13,6 @@ PROTOCOL = Protocol(
         *begins("<?xml ", verdict=YES, transport="tcp", parts=(Has(b"jabber:", 6, 256),)),
         *begins("<?xml version='1.0'", "<?xml version=\"1.0\"", verdict=MAYBE, transport="tcp", max_length=64, own_port=True),
     ),
+    starts_tls=True,
     aliases={"ndpi": ("Jabber",), "zeek": ("xmpp",), "wireshark": ("xmpp",)},
 )
