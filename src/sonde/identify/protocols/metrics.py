@@ -1,6 +1,21 @@
 """Measurements sent to collectors: collectd (its binary protocol), statsd (its README), Graphite's lines have no mark."""
 
-from sonde.schema import ASCII_TEXT, MAYBE, PRINTABLE, YES, At, Has, Length, Number, Only, Protocol, Signature
+from sonde.schema import (
+    DIGITS,
+    LETTERS,
+    MAYBE,
+    PRINTABLE,
+    YES,
+    At,
+    Has,
+    Length,
+    Number,
+    Only,
+    Protocol,
+    Signature,
+)
+
+METRIC = LETTERS + DIGITS + b"._-:|@#,/=+\n"
 
 COLLECTD = Protocol(
     "collectd",
@@ -22,9 +37,10 @@ STATSD = Protocol(
     "StatsD",
     "statsd metric types",
     udp_ports=(8125,),
+    # name:value|type, perhaps with tags or a rate; several in lines.
     signatures=tuple(
-        Signature((Only(0, 0, ASCII_TEXT), Has(b":", 1, 200), Has(kind, 3, 1400)), MAYBE, transport="udp", min_length=5, own_port=True)
-        for kind in (b"|c", b"|g", b"|ms", b"|h", b"|s")
+        Signature((Only(0, 0, METRIC), At(-len(kind), kind), Has(b":", 1, 200)), MAYBE, transport="udp", min_length=8, own_port=True)
+        for kind in (b"|c", b"|g", b"|ms", b"|h", b"|s", b"|c\n", b"|g\n", b"|ms\n")
     ),
 )
 PROTOCOLS = (COLLECTD, STATSD)
