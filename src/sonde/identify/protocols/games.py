@@ -144,8 +144,8 @@ CRYENGINE = Protocol(
     "CryEngine network",
     "observed",
     signatures=(
-        # Channel setup: 0x3C, counters; then nine zeros before the version of the protocol.
-        Signature((At(0, b"\x3c\0\0"), At(5, bytes(14)), At(19, b"\x01\0\0\0")), YES, "both", "udp", 60, 80),
+        # A request to connect: 0x3C, a number, zeros, then counts as little-endian words.
+        Signature((At(0, b"\x3c\0\0"), At(5, bytes(11)), At(16, b"\x01\0\0\0"), At(21, bytes(3))), YES, "both", "udp", 60, 80),
     ),
     aliases={"ndpi": ("CryNetwork",)},
 )

@@ -1,6 +1,6 @@
 """Syslog (RFC 5424, RFC 3164): priority in angle brackets, then text; over TCP perhaps behind its length (RFC 6587)."""
 
-from sonde.schema import DIGITS, MAYBE, UTF8_TEXT, YES, At, Has, Only, Protocol, Signature
+from sonde.schema import ASCII_TEXT, DIGITS, MAYBE, UTF8_TEXT, YES, At, Has, Only, Protocol, Signature
 
 FIRST_DIGIT = b"123456789"
 
@@ -26,6 +26,8 @@ PROTOCOL = Protocol(
     signatures=(
         *_priorities("udp", MAYBE, own_port=False),
         *_priorities("tcp", MAYBE, own_port=True),
+        # RFC 5424 §6.2.2, §6.2.3: version 1, and a time in this century.
+        Signature((At(0, b"<"), Only(1, 2, DIGITS), Has(b">1 20", 2, 9), Only(9, 24, ASCII_TEXT)), YES, min_length=24),
         # RFC 6587 §3.4.1
         *(
             Signature((Only(0, digits, DIGITS), At(digits, b" <"), Only(digits + 2, digits + 3, FIRST_DIGIT), Has(b">", digits + 3, digits + 6)),

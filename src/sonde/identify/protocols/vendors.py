@@ -6,8 +6,8 @@ AVAST = Protocol(
     "avast",
     "Avast antivirus",
     "observed",
-    # "NOSA", then the length of the message, little-endian.
-    signatures=begins("NOSA", verdict=YES, transport="tcp", parts=(Length(4, 2, little=True, fit="within"),), min_length=12),
+    # "NOSA", then the length of the message.
+    signatures=begins("NOSA", verdict=YES, transport="tcp", parts=(Length(4, 2, fit="within"),), min_length=12),
     aliases={"ndpi": ("AVAST",)},
 )
 ALICLOUD = Protocol(
