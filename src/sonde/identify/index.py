@@ -226,7 +226,11 @@ def build_matcher(protocols: Sequence[Protocol], dissected: set[str]) -> Matcher
 
 
 def _finish(
-    protocols: Sequence[Protocol], arrays: Arrays, kernels: list[int], index: Index, owners: dict[int, list[int]],
+    protocols: Sequence[Protocol],
+    arrays: Arrays,
+    kernels: list[int],
+    index: Index,
+    owners: dict[int, list[int]],
     dissected: set[str],
 ) -> Matcher:
     known, port_run = np.zeros(1 << 14, np.uint8), np.zeros(1 << 17, np.int64)

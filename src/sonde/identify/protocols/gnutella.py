@@ -15,14 +15,25 @@ PROTOCOL = Protocol(
         *begins("GNUTELLA CONNECT/", "GNUTELLA/", verdict=YES, transport="tcp"),
         *begins("GIV ", verdict=YES, transport="tcp", parts=(Has(b":", 5, 12), Has(b"/", 6, 64))),
         # Descriptors in parts (Mulder, "semi-reliable UDP"): flags, a number, which part, of how many.
-        *begins("GND", "GTA", verdict=YES, transport="udp", parts=(Only(3, 4, b"\0\x01\x02\x03\x04\x10\x11\x12\x13"), Number(6, 1, 1, 32), Number(7, 1, 0, 32))),
+        *begins(
+            "GND",
+            "GTA",
+            verdict=YES,
+            transport="udp",
+            parts=(Only(3, 4, b"\0\x01\x02\x03\x04\x10\x11\x12\x13"), Number(6, 1, 1, 32), Number(7, 1, 0, 32)),
+        ),
         *(
-            Signature((At(16, payload), Number(17, 1, 0, 16), Number(18, 1, 0, 16), Length(19, 4, add=23, little=True)), YES,
-                      transport="udp")
+            Signature(
+                (At(16, payload), Number(17, 1, 0, 16), Number(18, 1, 0, 16), Length(19, 4, add=23, little=True)),
+                YES,
+                transport="udp",
+            )
             for payload in PAYLOADS
         ),
         # Vendor messages: four letters, a selector, a version.
-        Signature((At(16, b"\x31"), Only(23, 27, LETTERS + b"\0"), Length(19, 4, add=23, little=True)), YES, transport="udp"),
+        Signature(
+            (At(16, b"\x31"), Only(23, 27, LETTERS + b"\0"), Length(19, 4, add=23, little=True)), YES, transport="udp"
+        ),
     ),
     aliases={"ndpi": ("Gnutella",), "wireshark": ("gnutella",)},
 )

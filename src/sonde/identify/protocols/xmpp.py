@@ -11,8 +11,18 @@ PROTOCOL = Protocol(
         *begins("<stream:stream ", "<?xml version='1.0' ?><stream:stream", verdict=YES, transport="tcp"),
         *begins("<?xml ", verdict=YES, transport="tcp", parts=(Has(b"<stream:stream", 6, 128),)),
         *begins("<?xml ", verdict=YES, transport="tcp", parts=(Has(b"jabber:", 6, 256),)),
-        *begins("<presence ", "<iq ", "<message ", "<presence/>", verdict=MAYBE, transport="tcp", parts=(Only(4, 40, UTF8_TEXT),)),
-        *begins("<?xml version='1.0'", "<?xml version=\"1.0\"", verdict=MAYBE, transport="tcp", max_length=64, own_port=True),
+        *begins(
+            "<presence ",
+            "<iq ",
+            "<message ",
+            "<presence/>",
+            verdict=MAYBE,
+            transport="tcp",
+            parts=(Only(4, 40, UTF8_TEXT),),
+        ),
+        *begins(
+            "<?xml version='1.0'", '<?xml version="1.0"', verdict=MAYBE, transport="tcp", max_length=64, own_port=True
+        ),
     ),
     aliases={"ndpi": ("Jabber",), "zeek": ("xmpp",), "wireshark": ("xmpp",)},
 )
