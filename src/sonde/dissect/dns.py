@@ -9,7 +9,7 @@ from sonde.dissect.api import Dissector
 from sonde.dissect.names.message import (
     ANOMALIES, LOOSE, STATE, STRICT, DnsRecord, advance, finish, plausible, receive,
 )  # fmt: skip
-from sonde.schema import CUT, OWN_PORT, SRC_PORT_SHIFT, STREAM, Protocol, Verdict
+from sonde.schema import CUT, OWN_PORT, SRC_PORT_SHIFT, STREAM, YES, Protocol, Signature, Verdict
 from sonde.wire import Int, Wire, kernel, u16
 
 MDNS_PORT, LLMNR_PORT, NBNS_PORT = 5353, 5355, 137
@@ -43,6 +43,8 @@ DNS = Protocol(
     tcp_ports=(53,),
     udp_ports=(53,),
     identify=identify,
+    # DNSCrypt's certificates are asked for under this name, on ports of its own.
+    signatures=(Signature(((12, b"\x01"), (14, b"\x0ddnscrypt-cert")), YES, transport="udp"),),
     aliases={"ndpi": ("DNS",), "zeek": ("dns",), "wireshark": ("dns",)},
 )
 

@@ -23,6 +23,7 @@ LLMNR = Protocol(
     tcp_ports=(5355,),
     udp_ports=(5355,),
     identify=identify,
+    own_ports_only=True,
     aliases={"ndpi": ("LLMNR",), "zeek": ("dns",), "wireshark": ("llmnr",)},
 )
 

@@ -23,6 +23,7 @@ MDNS = Protocol(
     "RFC 6762",
     udp_ports=(5353,),
     identify=identify,
+    own_ports_only=True,
     transports=("udp",),
     aliases={"ndpi": ("MDNS",), "zeek": ("dns",), "wireshark": ("mdns",)},
 )

@@ -24,6 +24,7 @@ NBNS = Protocol(
     "RFC 1002",
     udp_ports=(137,),
     identify=identify,
+    own_ports_only=True,
     transports=("udp",),
     aliases={"ndpi": ("NetBIOS",), "zeek": ("dns",), "wireshark": ("nbns",)},
 )

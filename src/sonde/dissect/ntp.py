@@ -24,7 +24,7 @@ from sonde.schema import (
     Verdict,
 )
 from sonde.table.out import TRUNCATED, UNSUPPORTED, close_row, open_row
-from sonde.wire import Int, Row, Wire, i8, kernel, u8, u32
+from sonde.wire import Int, Row, Wire, i8, kernel, u8, u16, u32
 
 # Octet offsets in the header (RFC 5905 §7.3, figure 8).
 FLAGS, STRATUM, POLL, PRECISION, ROOT_DELAY, ROOT_DISPERSION = 0, 1, 2, 3, 4, 8
@@ -55,10 +55,14 @@ class NtpRecord(Record):
 
 @kernel
 def identify(octets: Wire, at: Int, end: Int, hint: Int) -> Verdict:
-    """Accept whole headers; on other ports than 123, only an answer that fits."""
-    if end - at < HEADER_END:
+    """Accept whole messages; on other ports than 123, only an answer that fits."""
+    if end - at < 8:
         return Verdict.NO
     version, mode = u8(octets, at) >> 3 & 7, u8(octets, at) & 7
+    if mode >= 6:
+        return Verdict.MAYBE if is_control(octets, at, end, hint) else Verdict.NO
+    if end - at < HEADER_END or not is_tail(octets, at + HEADER_END, end):
+        return Verdict.NO
     if not (1 <= version <= 4 and 1 <= mode <= 5 and u8(octets, at + STRATUM) <= 16):
         return Verdict.NO
     if hint & OWN_PORT:
@@ -66,6 +70,30 @@ def identify(octets: Wire, at: Int, end: Int, hint: Int) -> Verdict:
     if (mode == 4) != (hint & FROM_RESP != 0):
         return Verdict.NO
     return Verdict.MAYBE
+
+
+@kernel
+def is_tail(octets: Wire, at: Int, end: Int) -> bool:
+    """Say whether this may follow a header: nothing, a MAC (RFC 5905 §7.3), or an extension field (RFC 7822)."""
+    rest = end - at
+    if rest == 0 or rest == 4 or rest == 12 or rest == 20 or rest == 24:
+        return True
+    length = u32(octets, at) & 0xFFFF if rest >= 16 else 0
+    return 16 <= length <= rest and length % 4 == 0
+
+
+@kernel
+def is_control(octets: Wire, at: Int, end: Int, hint: Int) -> bool:
+    """Say whether a control (RFC 9327 §2) or private message tells its own size, with the capture's cut allowed for."""
+    length = end - at
+    if u8(octets, at) & 7 == 6:
+        told = 12 + (u16(octets, at + 10) if length >= 12 else 0)
+        return length >= 12 and (told == length or (told + 3) // 4 * 4 == length)
+    if u8(octets, at + 2) > 3 or u8(octets, at + 4) >> 4:
+        return False
+    told = 8 + (u16(octets, at + 4) & 0xFFF) * (u16(octets, at + 6) & 0xFFF)
+    is_answer = u8(octets, at) >= 0x80
+    return told == length if is_answer else told <= length and (length == 8 or length == 48 or length == 192)
 
 
 @kernel

@@ -170,7 +170,9 @@ def identify(octets: Wire, at: Int, end: Int, hint: Int) -> Verdict:
         letter = version >> 24
         google = letter == 0x51 or letter == 0x54
         refusal = version == 0 and (end - place) % 4 == 0 and hint & FROM_RESP != 0
-        return Verdict.MAYBE if not google and (refusal or (version != 0 and hint & OWN_PORT)) else Verdict.NO
+        # RFC 9000 §15: versions that force a negotiation, and drafts; others are not believed.
+        likely = version & 0x0F0F0F0F == 0x0A0A0A0A or version >> 8 == 0xFF0000 or version >> 8 == 0xFACEB0
+        return Verdict.MAYBE if not google and (refusal or (likely and hint & OWN_PORT)) else Verdict.NO
     kind = kind_of(octets, at, version)
     if kind == RETRY:
         return Verdict.YES if end - place > TAG and hint & FROM_RESP else Verdict.MAYBE

@@ -174,11 +174,11 @@ def _checked(path: Path, name: str, entry: Any) -> Application:  # noqa: ANN401
     for domain in domains:
         if not is_domain(domain):
             raise ApplicationError(
-                f"{where}: {domain!r} is no domain; write one such as \"example.org\" or \"video-*.example.org\"."
+                f'{where}: {domain!r} is no domain; write one such as "example.org" or "video-*.example.org".'
             )
     aliases = entry.get("aliases", {})
     if not isinstance(aliases, dict):
-        raise ApplicationError(f"{where}: aliases must be a table, such as aliases.ndpi = [\"Name\"].")
+        raise ApplicationError(f'{where}: aliases must be a table, such as aliases.ndpi = ["Name"].')
     for tool, names in aliases.items():
         if tool not in TOOLS:
             raise ApplicationError(f"{where}: aliases has an unknown key {tool!r}; there are {', '.join(TOOLS)}.")

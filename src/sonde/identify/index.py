@@ -1,12 +1,16 @@
 """Declared signatures -> arrays for the matcher, and the index by which a payload meets few of them.
 
-A candidate is a signature or a protocol's structure kernel. It stands in the buckets of the
-first octets that it allows, for each transport; one that counts on registered ports only
-stands in the runs of those ports instead. Each entry repeats what the candidate demands of
-the first four octets and of the length, so that most are turned away by two comparisons.
+A candidate is a signature or a protocol's structure kernel. Each stands in the runs of one
+octet that it demands: the first if it allows few there, otherwise another near the
+beginning (an anchor); if it allows all everywhere, in a run that every payload meets. What
+counts on registered ports only stands in the runs of those ports instead. Each entry repeats
+what the candidate demands of the first four octets and of the length, so that most are
+turned away by two comparisons.
 """
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
+from functools import cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -19,6 +23,10 @@ MOST_PROTOCOLS = 64 * CANDIDATE_WORDS
 LONGEST = 1 << 16
 MOST_NUMBER = 7  # octets of a number that fits int64
 HEAD = 4  # octets compared before anything else
+FEW = 24  # values of an octet that a candidate stands under
+FARTHEST = 32  # the last octet looked at for an anchor
+MOST_ANCHORS = 12
+ALL = (1 << 256) - 1  # sets of octets are bits of a number
 
 SIGNATURE = np.dtype(
     [
@@ -65,7 +73,8 @@ TRANSPORTS = {"both": (0, 1), "tcp": (0,), "udp": (1,)}
 class Matcher(NamedTuple):
     """Signatures as arrays, and the index of candidates.
 
-    A candidate's number below len(signatures) is a signature, above it a kernel.
+    A candidate's number below len(signatures) is a signature, above it a kernel. Runs stand
+    in the order of transport, anchor and octet, then the two for all, then those of ports.
     """
 
     signatures: Rows
@@ -74,7 +83,8 @@ class Matcher(NamedTuple):
     masks: Wire
     sets: Wire  # 256 octets for each set: 1 for members
     candidates: Rows
-    runs: Ints  # beginnings in `candidates`: 2 x 256 by first octet, then by port
+    anchors: Ints  # offsets of the octets that the index is asked with; the first is 0
+    runs: Ints  # beginnings in `candidates`
     protocol_of: Ints  # of each kernel
     known_ports: Wire  # bits by transport << 16 | port
     port_run: Ints  # by transport << 16 | port: its run, counted from the first run of a port
@@ -83,6 +93,9 @@ class Matcher(NamedTuple):
     dissected: Wire  # 1 for protocols that a dissector reads
     starts_tls: Wire  # 1 for those in which TLS may begin
     tls: Ints  # [number of TLS, or -1 where nobody reads it]
+
+
+Entry = tuple[int, ...]
 
 
 class Arrays:
@@ -135,7 +148,9 @@ class Arrays:
 
 def demanded(part: Any, *, folded: bool) -> tuple[bytes, bytes]:  # noqa: ANN401
     """Give octets and mask of an At; where letters are folded, the mask leaves their case out."""
-    octets = part[1]
+    octets: bytes = part[1]
+    if not folded and not (len(part) > 2 and part[2]):  # noqa: PLR2004
+        return octets, b"\xff" * len(octets)
     mask = bytearray(part[2] if len(part) > 2 and part[2] else b"\xff" * len(octets))  # noqa: PLR2004
     if folded:
         for place, octet in enumerate(octets):
@@ -144,48 +159,91 @@ def demanded(part: Any, *, folded: bool) -> tuple[bytes, bytes]:  # noqa: ANN401
     return bytes(octet & mask[place] for place, octet in enumerate(octets)), bytes(mask)
 
 
+class Index:
+    """Runs of candidates being filled."""
+
+    def __init__(self, anchors: list[int], ports: list[int]) -> None:
+        """Begin with empty runs."""
+        self.anchors = anchors
+        self.octets: list[list[Entry]] = [[] for _ in range(2 * len(anchors) * 256)]
+        self.all: list[list[Entry]] = [[], []]
+        self.ports: dict[int, list[Entry]] = {port: [] for port in ports}
+
+    def add(self, entry: Entry, transport: int, allowed: dict[int, int]) -> None:
+        """Put a candidate under the octets that it allows at one of the anchors, or under all."""
+        for place, anchor in enumerate(self.anchors):
+            octets = allowed.get(anchor, ALL)
+            if octets.bit_count() <= FEW or (anchor == 0 and octets != ALL and len(allowed) == 1):
+                first = (transport * len(self.anchors) + place) * 256
+                for octet in members(octets):
+                    self.octets[first + octet].append(entry)
+                return
+        self.all[transport].append(entry)
+
+    def add_on_ports(self, entry: Entry, transport: int, protocol: Protocol) -> None:
+        """Put a candidate under the ports of its protocol."""
+        for port in ports_of(protocol):
+            if port >> 16 == transport:
+                self.ports[port].append(entry)
+
+
 def build_matcher(protocols: Sequence[Protocol], dissected: set[str]) -> Matcher:
     """Compile declarations into arrays; the position of a protocol is its number."""
     if len(protocols) > MOST_PROTOCOLS:
         raise ValueError(f"at most {MOST_PROTOCOLS} protocols can be declared")
     kernels = [number for number, protocol in enumerate(protocols) if protocol.identify is not None]
-    arrays = Arrays()
-    runs: list[list[tuple[int, ...]]] = [[] for _ in range(512)]
-    by_port: dict[int, list[tuple[int, ...]]] = {}
     owners: dict[int, list[int]] = {}
-    asked: dict[int, tuple[Protocol, int]] = {}
     for number, protocol in enumerate(protocols):
         for port in ports_of(protocol):
             owners.setdefault(port, []).append(number)
-            by_port.setdefault(port, [])
+    allowed = {
+        id(declared): allowed_octets(declared)
+        for protocol in protocols
+        for declared in protocol.signatures
+        if not declared.own_port
+    }
+    arrays, index = Arrays(), Index(choose_anchors(allowed.values()), list(owners))
+    for number, protocol in enumerate(protocols):
         kernel = kernels.index(number) if protocol.identify is not None else -1
         for declared in protocol.signatures:
             check_signature(protocol, declared)
             entry = (arrays.add(number, declared, kernel), *outline(declared))
-            for run in _runs_for(protocol, declared, runs, by_port):
-                run.append(entry)
-        if kernel >= 0 and all(declared.verdict != ASK for declared in protocol.signatures):
-            asked[kernel] = (protocol, number)
+            for transport in TRANSPORTS[declared.transport]:
+                if declared.own_port:
+                    index.add_on_ports(entry, transport, protocol)
+                else:
+                    index.add(entry, transport, allowed[id(declared)])
     arrays.signatures.append((0,) * len(SIGNATURE))
-    for kernel, (protocol, _) in asked.items():
+    for kernel, number in enumerate(kernels):
+        protocol = protocols[number]
+        if any(declared.verdict == ASK for declared in protocol.signatures):
+            continue
         entry = (len(arrays.signatures) + kernel, 0, 0, 1, LONGEST)
-        for run in _runs_to_ask(protocol, runs, by_port):
-            run.append(entry)
-    return _finish(protocols, arrays, kernels, runs + list(by_port.values()), list(by_port), owners, dissected)
+        for transport in [("tcp", "udp").index(name) for name in protocol.transports]:
+            if protocol.own_ports_only:
+                index.add_on_ports(entry, transport, protocol)
+            else:
+                index.add(entry, transport, {0: bits(protocol.first_octets) or ALL})
+    return _finish(protocols, arrays, kernels, index, owners, dissected)
 
 
 def _finish(
-    protocols: Sequence[Protocol], arrays: Arrays, kernels: list[int], runs: list[list[tuple[int, ...]]],
-    ports: list[int], owners: dict[int, list[int]], dissected: set[str],
+    protocols: Sequence[Protocol],
+    arrays: Arrays,
+    kernels: list[int],
+    index: Index,
+    owners: dict[int, list[int]],
+    dissected: set[str],
 ) -> Matcher:
     known, port_run = np.zeros(1 << 14, np.uint8), np.zeros(1 << 17, np.int64)
-    for place, port in enumerate(ports):
+    for place, port in enumerate(owners):
         known[port >> 3] |= 1 << (port & 7)
         port_run[port] = place
     names = [protocol.name for protocol in protocols]
     sets = np.zeros(256 * max(len(arrays.sets), 1), np.uint8)
     for place, among in enumerate(arrays.sets):
         sets[256 * place + np.frombuffer(among, np.uint8).astype(np.int64)] = 1
+    runs = [*index.octets, *index.all, *index.ports.values()]
     return Matcher(
         np.array(arrays.signatures, SIGNATURE),
         np.array([*arrays.parts, (0,) * len(PART)], PART),
@@ -193,12 +251,13 @@ def _finish(
         np.frombuffer(bytes(arrays.masks) + b"\0", np.uint8),
         sets,
         np.array([entry for run in runs for entry in run] or [(0,) * len(CANDIDATE)], CANDIDATE),
+        np.array(index.anchors, np.int64),
         _beginnings(runs),
         np.array([*kernels, -1], np.int64),
         known,
         port_run,
-        np.array([owner for port in ports for owner in owners[port]] or [-1], np.int64),
-        _beginnings([owners[port] for port in ports]),
+        np.array([owner for port in owners.values() for owner in port] or [-1], np.int64),
+        _beginnings(list(owners.values())),
         np.array([protocol.name in dissected for protocol in protocols], np.uint8),
         np.array([protocol.starts_tls for protocol in protocols], np.uint8),
         np.array([names.index("tls") if "tls" in dissected and "tls" in names else -1], np.int64),
@@ -216,37 +275,6 @@ def ports_of(protocol: Protocol) -> Iterator[int]:
         yield 1 << 16 | port
 
 
-def _runs_for(
-    protocol: Protocol, declared: Signature, runs: list[list[tuple[int, ...]]],
-    by_port: dict[int, list[tuple[int, ...]]],
-) -> Iterator[list[tuple[int, ...]]]:
-    """Give the runs that a signature belongs to."""
-    for transport in TRANSPORTS[declared.transport]:
-        if declared.own_port:
-            for port in ports_of(protocol):
-                if port >> 16 == transport:
-                    yield by_port[port]
-        else:
-            for octet in first_octets(declared):
-                yield runs[transport * 256 + octet]
-
-
-def _runs_to_ask(
-    protocol: Protocol, runs: list[list[tuple[int, ...]]], by_port: dict[int, list[tuple[int, ...]]]
-) -> Iterator[list[tuple[int, ...]]]:
-    """Give the runs that a protocol's kernel belongs to."""
-    for transport, name in enumerate(("tcp", "udp")):
-        if name not in protocol.transports:
-            continue
-        if protocol.own_ports_only:
-            for port in ports_of(protocol):
-                if port >> 16 == transport:
-                    yield by_port[port]
-        else:
-            for octet in set(protocol.first_octets) or range(256):
-                yield runs[transport * 256 + octet]
-
-
 def check_signature(protocol: Protocol, declared: Signature) -> None:
     """Refuse what the matcher cannot do; ValueError names the protocol."""
     for part in declared.parts:
@@ -260,31 +288,75 @@ def check_signature(protocol: Protocol, declared: Signature) -> None:
         raise ValueError(f"{protocol.name}: a signature says MAYBE, YES or ASK")
 
 
+def bits(octets: bytes) -> int:
+    """Give a set of octets as bits of a number."""
+    value = 0
+    for octet in octets:
+        value |= 1 << octet
+    return value
+
+
+def members(octets: int) -> Iterator[int]:
+    """Give the octets of a set."""
+    while octets:
+        lowest = octets & -octets
+        yield lowest.bit_length() - 1
+        octets ^= lowest
+
+
+def choose_anchors(signatures: Any) -> list[int]:  # noqa: ANN401
+    """Choose the octets to index by: the first, and those that most of the others demand."""
+    left = [each for each in signatures if each.get(0, ALL).bit_count() > FEW]
+    anchors = [0]
+    while left and len(anchors) < MOST_ANCHORS:
+        useful: Counter[int] = Counter()
+        for allowed in left:
+            for offset, octets in allowed.items():
+                if octets.bit_count() <= FEW:
+                    useful[offset] += 1 if octets & 1 else 3  # zeros stand everywhere
+        if not useful:
+            break
+        anchor = max(useful, key=lambda offset: (useful[offset], -offset))
+        anchors.append(anchor)
+        left = [allowed for allowed in left if allowed.get(anchor, ALL).bit_count() > FEW]
+    return anchors
+
+
 def outline(declared: Signature) -> tuple[int, int, int, int]:
     """Give mask and value of the first four octets, and the bounds of the length."""
     mask, value = bytearray(HEAD), bytearray(HEAD)
     shortest = max(declared.min_length, 1)
     for part in declared.parts:
         shortest = max(shortest, _extent(part))
-        if isinstance(part, Number):
-            octets, wanted = common_bits(part)
-        elif isinstance(part, (Length, Has, Same, Only)):
-            continue
-        else:
-            octets, wanted = demanded(part, folded=declared.folded)
-        for place, octet in enumerate(octets, part[0]):
+        for place, (octet, wanted) in _fixed_bits(part, folded=declared.folded):
             if 0 <= place < HEAD:
-                mask[place] |= wanted[place - part[0]]
+                mask[place] |= wanted
                 value[place] |= octet
     return int.from_bytes(mask, "big"), int.from_bytes(value, "big"), shortest, declared.max_length
 
 
-def common_bits(part: Number) -> tuple[bytes, bytes]:
+def _fixed_bits(part: Any, *, folded: bool) -> Iterator[tuple[int, tuple[int, int]]]:  # noqa: ANN401
+    """Give (offset, (value, mask)) of the octets of which a part demands some bits."""
+    if isinstance(part, (Has, Same, Only)):
+        return
+    if isinstance(part, (Number, Length)):
+        octets, mask = common_bits(part)
+    else:
+        octets, mask = demanded(part, folded=folded)
+    yield from enumerate(zip(octets, mask, strict=True), part[0])
+
+
+def common_bits(part: Number | Length) -> tuple[bytes, bytes]:
     """Give octets and mask of the leading bits that all numbers between the bounds share."""
-    shared = (1 << 8 * part.size) - (1 << (part.low ^ part.high).bit_length())
+    if isinstance(part, Number):
+        low, high = part.low, part.high
+    elif part.fit == "begun":
+        return bytes(part.size), bytes(part.size)
+    else:
+        low, high = 0, (LONGEST - part.add) // part.unit  # no payload is longer
+    shared = max((1 << 8 * part.size) - (1 << (low ^ high).bit_length()), 0)
     order = "little" if part.little else "big"
-    mask = max(shared, 0).to_bytes(part.size, order)
-    return (part.low & max(shared, 0)).to_bytes(part.size, order), mask
+    return (low & shared).to_bytes(part.size, order), shared.to_bytes(part.size, order)
 
 
 def _extent(part: Any) -> int:  # noqa: ANN401
@@ -300,20 +372,34 @@ def _extent(part: Any) -> int:  # noqa: ANN401
     return part[0] + len(part[1]) if part[0] >= 0 else -part[0]
 
 
-def first_octets(declared: Signature) -> set[int]:
-    """Give the first octets that a signature allows."""
-    allowed = set(range(256))
+def allowed_octets(declared: Signature) -> dict[int, int]:
+    """Give, for the first octets of a payload, the sets that a signature allows there."""
+    allowed: dict[int, int] = {}
     for part in declared.parts:
         if isinstance(part, Only):
-            if part.at == 0:
-                allowed &= set(part.among)
-        elif isinstance(part, Number):
-            if part.at == 0:
-                last = part.little or part.size == 1
-                shift = 0 if last else 8 * (part.size - 1)
-                if part.size == 1 or not part.little:
-                    allowed &= set(range(part.low >> shift, (part.high >> shift) + 1))
-        elif not isinstance(part, (Length, Has, Same)) and part[0] == 0 and part[1]:
-            octets, mask = demanded(part, folded=declared.folded)
-            allowed &= {octet for octet in range(256) if octet & mask[0] == octets[0]}
-    return allowed
+            if 0 <= part.at < FARTHEST and (part.stop > part.at or part.at == 0):
+                last = part.stop if 0 < part.stop < FARTHEST else part.at + 1
+                among = bits(part.among)
+                for offset in range(part.at, min(last, _least_length(declared))):
+                    allowed[offset] = allowed.get(offset, ALL) & among
+            continue
+        if isinstance(part, Number) and part.size == 1 and part.at >= 0:
+            among = (1 << part.high + 1) - (1 << part.low)
+            allowed[part.at] = allowed.get(part.at, ALL) & among
+            continue
+        for offset, (octet, mask) in _fixed_bits(part, folded=declared.folded):
+            if 0 <= offset < FARTHEST and mask:
+                allowed[offset] = allowed.get(offset, ALL) & _matching(octet, mask)
+    return {offset: octets for offset, octets in allowed.items() if octets != ALL}
+
+
+def _least_length(declared: Signature) -> int:
+    return max(declared.min_length, 1, *(_extent(part) for part in declared.parts))
+
+
+@cache
+def _matching(value: int, mask: int) -> int:
+    """Give the set of octets that have a value where a mask has ones."""
+    if mask == 0xFF:  # noqa: PLR2004
+        return 1 << value
+    return sum(1 << octet for octet in range(256) if octet & mask == value)

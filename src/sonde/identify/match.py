@@ -32,7 +32,6 @@ from sonde.wire import Int, Ints, Kernel, Row, Wire, kernel
 LOOKS = 10  # payloads of one side
 HELD_OCTETS = 4096  # of one side, while undecided
 ALIKE = 4  # datagrams in a row that may be the same protocol
-OCTET_RUNS = 512  # runs by transport and first octet; those by port follow
 
 __all__ = ["ALIKE", "HELD_OCTETS", "LOOKS", "Matcher", "build_look", "build_matcher", "hint_of"]
 
@@ -191,22 +190,29 @@ def build_look(protocols: Sequence[Protocol]) -> Kernel[..., int]:
         if end <= at:
             return -1
         transport = 0 if hint & STREAM else 1
-        length, head = end - at, head_of(octets, at, end)
+        head, anchors = head_of(octets, at, end), len(matcher.anchors)
         src = run_of_port(matcher, transport, hint >> SRC_PORT_SHIFT & 0xFFFF)
         dst = run_of_port(matcher, transport, hint >> DST_PORT_SHIFT & 0xFFFF)
         best, certainty = -1, 0
-        for source in range(3):
-            run = transport * 256 + (head >> 24)
-            if source:
-                run = src if source == 1 else dst
-                if run < 0 or (source == 2 and src == dst):
+        # One run for each anchor, one that all payloads meet, and those of the two ports.
+        for source in range(anchors + 3):
+            if source < anchors:
+                offset = at + matcher.anchors[source]
+                if offset >= end:
                     continue
-                run += OCTET_RUNS
+                run = (transport * anchors + source) * 256 + np.int64(octets[offset])
+            elif source == anchors:
+                run = 2 * anchors * 256 + transport
+            else:
+                port = src if source == anchors + 1 else dst
+                if port < 0 or (source == anchors + 2 and src == dst):
+                    continue
+                run = 2 * anchors * 256 + 2 + port
             for place in range(matcher.runs[run], matcher.runs[run + 1]):
                 candidate = matcher.candidates[place]
                 if head & np.int64(candidate["mask"]) != np.int64(candidate["value"]):
                     continue
-                if length < candidate["min_length"] or length > candidate["max_length"]:
+                if end - at < candidate["min_length"] or end - at > candidate["max_length"]:
                     continue
                 answer = question(matcher, np.int64(candidate["number"]), octets, at, end, hint)
                 if answer == 0:
@@ -214,7 +220,7 @@ def build_look(protocols: Sequence[Protocol]) -> Kernel[..., int]:
                 protocol, is_own = answer >> 8, answer & 4
                 found[protocol >> 6] |= np.int64(1) << (protocol & 63)
                 sure = (3 if is_own else 2) if answer & 3 == YES else 1 if is_own else 0
-                if sure > certainty:
+                if sure > certainty or (sure == certainty and sure and protocol < best):
                     best, certainty = protocol, sure
         return best << 8 | certainty if best >= 0 else -1
 

@@ -1,8 +1,8 @@
 """The stage's main function: turns of unknown flows are looked at, known ones routed.
 
-    identify = build_identify(protocols)
-    routed = identify(wire, turns, streams, flows, matcher, results)
-    # results.turns[:n]: turns for dissectors, in order, with `protocol` set
+identify = build_identify(protocols)
+routed = identify(wire, turns, streams, flows, matcher, results)
+# results.turns[:n]: turns for dissectors, in order, with `protocol` set
 """
 
 from collections.abc import Sequence
@@ -181,9 +181,7 @@ def build_identify(protocols: Sequence[Protocol]) -> Kernel[..., None]:
         return protocol << 8 | BY_HANDSHAKE if protocol >= 0 else -1
 
     @kernel(name="identify_turn")
-    def identify_turn(
-        wire: Wire, turn: Row, streams: Streams, flow: Row, matcher: Matcher, results: Results
-    ) -> None:
+    def identify_turn(wire: Wire, turn: Row, streams: Streams, flow: Row, matcher: Matcher, results: Results) -> None:
         stream = streams.rows[turn["stream"]]
         side = np.int64(turn["side"])
         pool = streams.pool.octets
@@ -215,15 +213,11 @@ def build_identify(protocols: Sequence[Protocol]) -> Kernel[..., None]:
             return
         stream["looked"][side] += 1
         enough = stream["looked"][side] >= LOOKS or end - at >= HELD_OCTETS
-        if enough or (
-            kind != DATAGRAM and not holding and not hold(streams, stream, side, octets, at, end)
-        ):
+        if enough or (kind != DATAGRAM and not holding and not hold(streams, stream, side, octets, at, end)):
             give_up(flow, stream, streams)
 
     @kernel(name="identify")
-    def identify(
-        wire: Wire, turns: Rows, streams: Streams, flows: Flows, matcher: Matcher, results: Results
-    ) -> None:
+    def identify(wire: Wire, turns: Rows, streams: Streams, flows: Flows, matcher: Matcher, results: Results) -> None:
         for number in range(results.count[PROGRESS], len(turns)):
             results.count[PROGRESS] = number + 1
             turn = turns[number]

@@ -123,14 +123,28 @@ class Signature:
 
 
 def begins(
-    *words: str | bytes, verdict: int, side: str = "both", transport: str = "both", folded: bool = False,
-    own_port: bool = False, parts: tuple[Part, ...] = (), min_length: int = 0, max_length: int = 1 << 16,
+    *words: str | bytes,
+    verdict: int,
+    side: str = "both",
+    transport: str = "both",
+    folded: bool = False,
+    own_port: bool = False,
+    parts: tuple[Part, ...] = (),
+    min_length: int = 0,
+    max_length: int = 1 << 16,
 ) -> tuple[Signature, ...]:
     """Declare a signature for each of some words that a payload may begin with."""
     return tuple(
         Signature(
-            (At(0, word.encode("latin-1") if isinstance(word, str) else word), *parts), verdict, side,
-            transport, min_length, max_length, 1, folded, own_port,
+            (At(0, word.encode("latin-1") if isinstance(word, str) else word), *parts),
+            verdict,
+            side,
+            transport,
+            min_length,
+            max_length,
+            1,
+            folded,
+            own_port,
         )
         for word in words
     )

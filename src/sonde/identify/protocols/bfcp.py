@@ -10,8 +10,17 @@ PROTOCOL = Protocol(
     udp_ports=(5070,),
     signatures=(
         # §5.1: version 1 over streams, 2 over datagrams; flags; primitive; length in words; conference.
-        Signature((Only(0, 1, b"\x20\x30\x40\x50"), Number(1, 1, 1, 18), Length(2, 2, unit=4, add=12)), MAYBE, min_length=12),
-        Signature((At(0, b"\x20"), Number(1, 1, 1, 18), Length(2, 2, unit=4, add=12), Number(2, 2, 0, 64), Number(4, 2, 0, 0xFFFF), At(8, b"\0")), YES, "both", "both", 12, 12),
+        Signature(
+            (Only(0, 1, b"\x20\x30\x40\x50"), Number(1, 1, 1, 18), Length(2, 2, unit=4, add=12)), MAYBE, min_length=12
+        ),
+        Signature(
+            (At(0, b"\x20"), Number(1, 1, 1, 18), Number(2, 2, 0, 64), At(4, b"\0\0"), At(8, b"\0")),
+            YES,
+            "both",
+            "both",
+            12,
+            12,
+        ),
     ),
     aliases={"ndpi": ("BFCP",), "wireshark": ("bfcp",)},
 )

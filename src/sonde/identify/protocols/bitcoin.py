@@ -11,7 +11,13 @@ PROTOCOL = Protocol(
     "Bitcoin P2P network",
     tcp_ports=(8333, 18333, 38333),
     signatures=tuple(
-        Signature((At(0, network), Only(4, 16, LETTERS + DIGITS + b"\0"), Only(4, 5, LETTERS)), YES, transport="tcp", min_length=24) for network in NETWORKS
+        Signature(
+            (At(0, network), Only(4, 16, LETTERS + DIGITS + b"\0"), Only(4, 5, LETTERS)),
+            YES,
+            transport="tcp",
+            min_length=24,
+        )
+        for network in NETWORKS
     ),
     aliases={"ndpi": ("BITCOIN",), "wireshark": ("bitcoin",)},
 )

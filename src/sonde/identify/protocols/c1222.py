@@ -11,6 +11,9 @@ PROTOCOL = Protocol(
     "ANSI C12.22",
     tcp_ports=(1153,),
     udp_ports=(1153,),
-    signatures=tuple(Signature((At(0, b"\x60"), Has(identifier, 3, 40)), YES, "both", "both", 20) for identifier in (*IDENTIFIERS, b"\x06\x0d\x60\x7c\x86\xf7\x54")),
+    signatures=tuple(
+        Signature((At(0, b"\x60"), Has(identifier, 3, 40)), YES, "both", "both", 20)
+        for identifier in (*IDENTIFIERS, b"\x06\x0d\x60\x7c\x86\xf7\x54")
+    ),
     aliases={"ndpi": ("ANSI_C1222",), "wireshark": ("c1222",)},
 )

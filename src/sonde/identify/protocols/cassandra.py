@@ -13,7 +13,12 @@ PROTOCOL = Protocol(
         Signature((Number(0, 1, 1, 2), Number(1, 1, 0, 1), At(3, b"\x05\0\0\0\0")), YES, "orig", "tcp", 8, 8),
         Signature((Number(0, 1, 1, 6), Has(b"CQL_VERSION", 9, 200)), YES, "orig", "tcp"),
         Signature((Number(0, 1, 0x81, 0x86), Has(b"CQL_VERSION", 9, 400)), YES, "resp", "tcp"),
-        Signature((Number(0, 1, 0x83, 0x86), Number(1, 1, 0, 16), Only(4, 5, b"\0\x02\x03\x06\x0e\x10"), Length(5, 4, add=9)), MAYBE, "resp", "tcp"),
+        Signature(
+            (Number(0, 1, 0x83, 0x86), Number(1, 1, 0, 16), Only(4, 5, b"\0\x02\x03\x06\x0e\x10"), Length(5, 4, add=9)),
+            MAYBE,
+            "resp",
+            "tcp",
+        ),
     ),
     aliases={"ndpi": ("Cassandra",), "wireshark": ("cql",)},
 )

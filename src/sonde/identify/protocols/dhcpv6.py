@@ -16,13 +16,17 @@ PROTOCOL = Protocol(
         # §8: the first option follows the transaction; its length is that of the option, 2 to 128 here.
         *(
             Signature(
-                (Number(0, 1, *CLIENT), Number(4, 2, option, option), Number(6, 2, 0, 128)), MAYBE,
-                transport="udp", own_port=True,
+                (Number(0, 1, *CLIENT), Number(4, 2, option, option), Number(6, 2, 0, 128)),
+                MAYBE,
+                transport="udp",
+                own_port=True,
             )
             for option in FIRST_OPTIONS
         ),
         # §9: hop count (at most 8), link address, peer address, which is link-local.
-        Signature((Number(0, 1, *RELAY), Number(1, 1, 0, 8), At(18, b"\xfe\x80")), MAYBE, transport="udp", own_port=True),
+        Signature(
+            (Number(0, 1, *RELAY), Number(1, 1, 0, 8), At(18, b"\xfe\x80")), MAYBE, transport="udp", own_port=True
+        ),
     ),
     aliases={"ndpi": ("DHCPV6",), "wireshark": ("dhcpv6",)},
 )

@@ -9,7 +9,15 @@ PROTOCOL = Protocol(
     signatures=(
         # Type 1 asks with an empty address, type 2 answers; the length counts what follows: 70 octets.
         Signature((At(0, b"\0\x01\0\x46"), At(8, bytes(66))), YES, transport="udp", min_length=74, max_length=74),
-        Signature((At(0, b"\0\x02\0\x46"), Only(8, 15, DIGITS + b".:abcdef\0")), YES, transport="udp", min_length=74, max_length=74),
+        # What keeps the connection alive.
+        Signature((At(0, b"\x13\x37\xca\xfe"),), YES, transport="udp", min_length=8, max_length=8),
+        Signature(
+            (At(0, b"\0\x02\0\x46"), Only(8, 15, DIGITS + b".:abcdef\0")),
+            YES,
+            transport="udp",
+            min_length=74,
+            max_length=74,
+        ),
     ),
     aliases={"ndpi": ("Discord",)},
 )

@@ -10,7 +10,9 @@ PROTOCOL = Protocol(
     udp_ports=(854,),
     signatures=(
         *begins("DLEP", verdict=YES, transport="udp", parts=(Length(6, 2, add=8),)),  # §11.1
-        Signature((Number(0, 2, 1, 16), Length(2, 2, add=4)), MAYBE, transport="tcp", min_length=8, own_port=True),  # §11.2
+        Signature(
+            (Number(0, 2, 1, 16), Length(2, 2, add=4)), MAYBE, transport="tcp", min_length=8, own_port=True
+        ),  # §11.2
     ),
     aliases={"ndpi": ("DLEP",), "wireshark": ("dlep",)},
 )

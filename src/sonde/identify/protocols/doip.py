@@ -9,7 +9,8 @@ PROTOCOL = Protocol(
     tcp_ports=(13400,),
     udp_ports=(13400,),
     signatures=tuple(
-        Signature((At(0, version), Length(4, 4, add=8)), YES) for version in (b"\x01\xfe", b"\x02\xfd", b"\x03\xfc", b"\xff\0")
+        Signature((At(0, version), Length(4, 4, add=8)), YES)
+        for version in (b"\x01\xfe", b"\x02\xfd", b"\x03\xfc", b"\xff\0")
     ),
     aliases={"wireshark": ("doip",)},
 )

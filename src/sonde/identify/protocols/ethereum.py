@@ -9,8 +9,18 @@ PROTOCOL = Protocol(
     udp_ports=(30303, 30301),
     signatures=(
         # Ping: version 4, then two endpoints, each a list of address and ports (0xCB, address of four octets).
-        Signature((At(97, b"\x01"), Number(98, 1, 0xC7, 0xF8), Has(b"\x04\xcb\x84", 98, 104)), YES, transport="udp", min_length=110),
-        Signature((At(97, b"\x02"), Number(98, 1, 0xC7, 0xF8), Has(b"\xcb\x84", 99, 103)), YES, transport="udp", min_length=110),
+        Signature(
+            (At(97, b"\x01"), Number(98, 1, 0xC7, 0xF8), Has(b"\x04\xcb\x84", 98, 104)),
+            YES,
+            transport="udp",
+            min_length=110,
+        ),
+        Signature(
+            (At(97, b"\x02"), Number(98, 1, 0xC7, 0xF8), Has(b"\xcb\x84", 99, 103)),
+            YES,
+            transport="udp",
+            min_length=110,
+        ),
         # Find a node: its key of 64 octets and a time.
         Signature((At(97, b"\x03\xf8"), At(100, b"\xb8\x40"), Length(99, 1, add=100)), YES, transport="udp"),
     ),

@@ -13,7 +13,15 @@ EXPLICIT = Protocol(
     udp_ports=(44818,),
     signatures=tuple(
         # Command, length, session, status 0, context of the sender, options 0.
-        Signature((Number(0, 2, command, command, little=True), Length(2, 2, add=24, little=True), At(8, bytes(4)), At(20, bytes(4))), YES)
+        Signature(
+            (
+                Number(0, 2, command, command, little=True),
+                Length(2, 2, add=24, little=True),
+                At(8, bytes(4)),
+                At(20, bytes(4)),
+            ),
+            YES,
+        )
         for command in COMMANDS
     ),
     aliases={"ndpi": ("EthernetIP",), "wireshark": ("enip",)},
@@ -25,7 +33,11 @@ IMPLICIT = Protocol(
     udp_ports=(2222,),
     signatures=(
         # §2-6: two items: a sequenced address (0x8002, 8 octets), connected data (0x00B1).
-        Signature((At(0, b"\x02\0\x02\x80\x08\0"), At(14, b"\xb1\0"), Length(16, 2, add=18, little=True)), YES, transport="udp"),
+        Signature(
+            (At(0, b"\x02\0\x02\x80\x08\0"), At(14, b"\xb1\0"), Length(16, 2, add=18, little=True)),
+            YES,
+            transport="udp",
+        ),
     ),
     aliases={"ndpi": ("CIP",), "wireshark": ("cipio",)},
 )

@@ -34,11 +34,25 @@ MINECRAFT = Protocol(
     signatures=(
         # Length, handshake (0), protocol version (two octets), the server's name, its port, what next (status 1, login 2).
         *(
-            Signature((Length(0, 1, add=1, fit=fit), At(1, b"\0"), At(2, b"\x80", b"\x80"), Number(3, 1, 0, 7), Number(4, 1, 1, 60), Only(5, 6, LETTERS + DIGITS)), MAYBE, "orig", "tcp", 10, 128)
+            Signature(
+                (
+                    Length(0, 1, add=1, fit=fit),
+                    At(1, b"\0"),
+                    At(2, b"\x80", b"\x80"),
+                    Number(3, 1, 0, 7),
+                    Number(4, 1, 1, 60),
+                    Only(5, 6, LETTERS + DIGITS),
+                ),
+                MAYBE,
+                "orig",
+                "tcp",
+                10,
+                128,
+            )
             for fit in ("whole", "within")
         ),
         *begins("\xfe\x01\xfa\0\x0b\0M\0C\0|\0P\0i\0n\0g\0H\0o\0s\0t", verdict=YES, side="orig", transport="tcp"),
-        Signature((Has(b"\0", 1, 4), Has(b"{\"", 3, 8), Has(b"\"version\":{", 3, 1400)), MAYBE, "resp", "tcp", 20),
+        Signature((Has(b"\0", 1, 4), Has(b'{"', 3, 8), Has(b'"version":{', 3, 1400)), MAYBE, "resp", "tcp", 20),
     ),
 )
 WOW = Protocol(
@@ -68,7 +82,9 @@ HEROES = Protocol(
     "Heroes of the Storm",
     "observed",
     udp_ports=(1119, 3724),
-    signatures=(Signature((At(0, bytes(14)), At(14, b"\x40"), Only(15, 16, b"\0\x10")), YES, transport="udp", min_length=20),),
+    signatures=(
+        Signature((At(0, bytes(14)), At(14, b"\x40"), Only(15, 16, b"\0\x10")), YES, transport="udp", min_length=20),
+    ),
     aliases={"ndpi": ("Heroes_of_the_Storm",)},
 )
 GENSHIN = Protocol(
@@ -115,7 +131,14 @@ GAIJIN = Protocol(
     "Gaijin Entertainment telemetry",
     "observed",
     udp_ports=(20011,),
-    signatures=(Signature((Only(0, 8, LETTERS + b"._"), Has(b",env=", 4, 64), Has(b",application=", 8, 120)), MAYBE, transport="udp", own_port=True),),
+    signatures=(
+        Signature(
+            (Only(0, 8, LETTERS + b"._"), Has(b",env=", 4, 64), Has(b",application=", 8, 120)),
+            MAYBE,
+            transport="udp",
+            own_port=True,
+        ),
+    ),
     aliases={"ndpi": ("GaijinEntertainment",)},
 )
 POE = Protocol(
@@ -125,7 +148,15 @@ POE = Protocol(
     tcp_ports=(6112, 20481),
     signatures=(
         # Message 3, ticket, then the account's name as a counted text, a digest.
-        Signature((At(0, b"\0\x03"), At(6, b"\0"), Number(8, 2, 3, 64), Only(10, 13, PRINTABLE)), MAYBE, "orig", "tcp", 20, 200, own_port=True),
+        Signature(
+            (At(0, b"\0\x03"), At(6, b"\0"), Number(8, 2, 3, 64), Only(10, 13, PRINTABLE)),
+            MAYBE,
+            "orig",
+            "tcp",
+            20,
+            200,
+            own_port=True,
+        ),
     ),
     aliases={"ndpi": ("PathofExile",)},
 )
@@ -144,8 +175,10 @@ CRYENGINE = Protocol(
     "CryEngine network",
     "observed",
     signatures=(
-        # Channel setup: 0x3C, counters; then nine zeros before the version of the protocol.
-        Signature((At(0, b"\x3c\0\0"), At(5, bytes(14)), At(19, b"\x01\0\0\0")), YES, "both", "udp", 60, 80),
+        # A request to connect: 0x3C, a number, zeros, then counts as little-endian words.
+        Signature(
+            (At(0, b"\x3c\0\0"), At(5, bytes(11)), At(16, b"\x01\0\0\0"), At(21, bytes(3))), YES, "both", "udp", 60, 80
+        ),
     ),
     aliases={"ndpi": ("CryNetwork",)},
 )
@@ -153,7 +186,11 @@ TENCENT = Protocol(
     "tencent-games",
     "Tencent games (TConnD)",
     "observed",
-    signatures=(Signature((At(0, b"\x33\x66\0"), Number(3, 1, 9, 16), At(4, b"\0"), Number(5, 1, 9, 16)), YES, "both", "tcp", 20),),
+    signatures=(
+        Signature(
+            (At(0, b"\x33\x66\0"), Number(3, 1, 9, 16), At(4, b"\0"), Number(5, 1, 9, 16)), YES, "both", "tcp", 20
+        ),
+    ),
     aliases={"ndpi": ("TencentGames",)},
 )
 WILD_RIFT = Protocol(
@@ -168,4 +205,20 @@ WILD_RIFT = Protocol(
     ),
     aliases={"ndpi": ("LoLWildRift",)},
 )
-PROTOCOLS = (NINTENDO, MINECRAFT, WOW, WARCRAFT3, HEROES, GENSHIN, AMONG_US, YOJIMBO, TEAMSPEAK, GAIJIN, POE, NETEASE, CRYENGINE, TENCENT, WILD_RIFT)
+PROTOCOLS = (
+    NINTENDO,
+    MINECRAFT,
+    WOW,
+    WARCRAFT3,
+    HEROES,
+    GENSHIN,
+    AMONG_US,
+    YOJIMBO,
+    TEAMSPEAK,
+    GAIJIN,
+    POE,
+    NETEASE,
+    CRYENGINE,
+    TENCENT,
+    WILD_RIFT,
+)

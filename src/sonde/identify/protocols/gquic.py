@@ -10,8 +10,12 @@ PROTOCOL = Protocol(
     signatures=(
         # Public flags: version present, connection of eight octets; then the version, a letter and three digits.
         *(
-            Signature((Only(0, 1, b"\x09\x0d\x19\x1d\x29\x2d\x39\x3d"), At(9, letter + b"0"), Only(11, 13, DIGITS)), YES, transport="udp",
-                      min_length=14)
+            Signature(
+                (Only(0, 1, b"\x09\x0d\x19\x1d\x29\x2d\x39\x3d"), At(9, letter + b"0"), Only(11, 13, DIGITS)),
+                YES,
+                transport="udp",
+                min_length=14,
+            )
             for letter in (b"Q", b"T")
         ),
         # Q044 to Q050 have the long header of the drafts of their day.

@@ -7,7 +7,9 @@ USER_TYPES = b"\x01\x02\x1a\x1f\xfe\xff"
 # TS 29.060 §7.1: echo, contexts, locations, mobility.
 CONTROL_TYPES = bytes([1, 2, 3, *range(16, 33), *range(48, 62), *range(96, 105), 112, 113, 114, 115])
 # TS 29.274 §6.1
-CONTROL2_TYPES = bytes([1, 2, 3, *range(32, 40), *range(64, 74), *range(95, 101), *range(128, 158), *range(160, 181), *range(200, 212)])
+CONTROL2_TYPES = bytes(
+    [1, 2, 3, *range(32, 40), *range(64, 74), *range(95, 101), *range(128, 158), *range(160, 181), *range(200, 212)]
+)
 
 USER = Protocol(
     "gtp-u",
@@ -28,7 +30,12 @@ CONTROL = Protocol(
     signatures=(
         Signature((At(0, b"\x32", b"\xff"), Only(1, 2, CONTROL_TYPES), Length(2, 2, add=8)), MAYBE, transport="udp"),
         # TS 29.274 §5.1: version 2; the length leaves four octets out.
-        Signature((At(0, b"\x40", b"\xe7"), Only(1, 2, CONTROL2_TYPES), Length(2, 2, add=4)), MAYBE, transport="udp", min_length=8),
+        Signature(
+            (At(0, b"\x40", b"\xe7"), Only(1, 2, CONTROL2_TYPES), Length(2, 2, add=4)),
+            MAYBE,
+            transport="udp",
+            min_length=8,
+        ),
     ),
     aliases={"ndpi": ("GTP", "GTP_C"), "wireshark": ("gtpv2", "gtp")},
 )
@@ -40,8 +47,12 @@ PRIME = Protocol(
     tcp_ports=(3386,),
     signatures=(
         # §6.1.1: versions 0 to 2, not GTP, spare bits all one; a header of six octets, or in version 0 of twenty.
-        Signature((At(0, b"\x0e", b"\x9e"), Only(1, 2, b"\x01\x02\x03\x04\x05\x06\x07\xf0\xf1"), Length(2, 2, add=6)), MAYBE),
-        Signature((At(0, b"\x0e", b"\xff"), Only(1, 2, b"\x01\x02\x03\x04\x05\x06\x07\xf0\xf1"), Length(2, 2, add=20)), MAYBE),
+        Signature(
+            (At(0, b"\x0e", b"\x9e"), Only(1, 2, b"\x01\x02\x03\x04\x05\x06\x07\xf0\xf1"), Length(2, 2, add=6)), MAYBE
+        ),
+        Signature(
+            (At(0, b"\x0e", b"\xff"), Only(1, 2, b"\x01\x02\x03\x04\x05\x06\x07\xf0\xf1"), Length(2, 2, add=20)), MAYBE
+        ),
     ),
     aliases={"ndpi": ("GTP", "GTP_PRIME"), "wireshark": ("gtpprime",)},
 )

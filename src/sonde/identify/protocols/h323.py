@@ -10,7 +10,16 @@ PROTOCOL = Protocol(
     udp_ports=(1718, 1719),
     signatures=(
         # RFC 1006 header; Q.931 §4.2: discriminator 8, a call reference of two octets, type of message.
-        Signature((At(0, b"\x03\0"), Length(2, 2, fit="within"), At(4, b"\x08\x02"), Only(8, 9, b"\x01\x02\x03\x05\x07\x0d\x0f\x5a\x62\x6e\x75\x7b\x7d")), YES, transport="tcp"),
+        Signature(
+            (
+                At(0, b"\x03\0"),
+                Length(2, 2, fit="within"),
+                At(4, b"\x08\x02"),
+                Only(8, 9, b"\x01\x02\x03\x05\x07\x0d\x0f\x5a\x62\x6e\x75\x7b\x7d"),
+            ),
+            YES,
+            transport="tcp",
+        ),
         # The protocol's identifier, 0.0.8.2250.0.n, stands at the beginning of requests and answers.
         *(Signature((At(offset, b"\x06\0\x08\x91\x4a\0"),), YES, transport="udp") for offset in (3, 4, 5, 6)),
     ),

@@ -9,7 +9,12 @@ PROTOCOL = Protocol(
     tcp_ports=(4880,),
     signatures=(
         # Prologue "HS", type, control code, parameter, length of eight octets.
-        Signature((At(0, b"HS"), Number(2, 1, 0, 30), At(8, bytes(4)), Length(12, 4, add=16)), YES, transport="tcp", min_length=16),
+        Signature(
+            (At(0, b"HS"), Number(2, 1, 0, 30), At(8, bytes(4)), Length(12, 4, add=16)),
+            YES,
+            transport="tcp",
+            min_length=16,
+        ),
     ),
     aliases={"ndpi": ("HiSLIP",), "wireshark": ("hislip",)},
 )

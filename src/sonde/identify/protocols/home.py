@@ -8,7 +8,7 @@ DROPBOX = Protocol(
     "observed",
     udp_ports=(17500,),
     tcp_ports=(17500,),
-    signatures=begins("{\"", verdict=YES, transport="udp", parts=(Has(b"\"host_int\":", 1, 64),)),
+    signatures=begins('{"', verdict=YES, transport="udp", parts=(Has(b'"host_int":', 1, 64),)),
     aliases={"ndpi": ("Dropbox",), "wireshark": ("db-lsp-disc",)},
 )
 SPOTIFY = Protocol(
@@ -75,9 +75,22 @@ UBIQUITI = Protocol(
     "public descriptions",
     udp_ports=(10001,),
     signatures=(
-        Signature((Number(0, 1, 1, 2), Only(1, 2, b"\0\x08"), At(2, b"\0\0")), MAYBE, "both", "udp", 4, 4, own_port=True),
+        Signature(
+            (Number(0, 1, 1, 2), Only(1, 2, b"\0\x08"), At(2, b"\0\0")), MAYBE, "both", "udp", 4, 4, own_port=True
+        ),
         # Version, command, length; the first value is the hardware address.
-        Signature((Number(0, 1, 1, 2), Number(1, 1, 0, 11), Length(2, 2, add=4), Number(4, 1, 1, 2), At(5, b"\0"), Only(6, 7, b"\x06\x0a")), YES, transport="udp"),
+        Signature(
+            (
+                Number(0, 1, 1, 2),
+                Number(1, 1, 0, 11),
+                Length(2, 2, add=4),
+                Number(4, 1, 1, 2),
+                At(5, b"\0"),
+                Only(6, 7, b"\x06\x0a"),
+            ),
+            YES,
+            transport="udp",
+        ),
     ),
     aliases={"ndpi": ("UBNTAC2",), "wireshark": ("ubdp",)},
 )
@@ -110,7 +123,11 @@ LIFX = Protocol(
     "LIFX LAN protocol",
     udp_ports=(56700,),
     # Size, protocol number 1024 with the addressable bit (and tagged), reserved zeros.
-    signatures=(Signature((Length(0, 2, little=True), At(2, b"\0"), Only(3, 4, b"\x14\x34"), At(16, bytes(6))), YES, "both", "udp", 36),),
+    signatures=(
+        Signature(
+            (Length(0, 2, little=True), At(2, b"\0"), Only(3, 4, b"\x14\x34"), At(16, bytes(6))), YES, "both", "udp", 36
+        ),
+    ),
     aliases={"wireshark": ("lifx",)},
 )
 PROTOCOLS = (DROPBOX, SPOTIFY, SYNCTHING, TUYA, TPLINK, TIVO, UBIQUITI, XIAOMI, MIIO, KISMET, LIFX)

@@ -13,11 +13,26 @@ PROTOCOL = Protocol(
     "IEC 60870-5-104",
     tcp_ports=(2404,),
     signatures=(
-        *(Signature((At(0, b"\x68\x04" + bytes([control]) + b"\0\0\0"),), YES, transport="tcp") for control in UNNUMBERED),
+        *(
+            Signature((At(0, b"\x68\x04" + bytes([control]) + b"\0\0\0"),), YES, transport="tcp")
+            for control in UNNUMBERED
+        ),
         # Numbered data: the lowest bits of both numbers are zero; a type, how many objects, a cause.
-        Signature((At(0, b"\x68"), Length(1, 1, add=2, fit="within"), At(2, b"\0", b"\x01"), At(4, b"\0", b"\x01"), Only(6, 7, TYPES)),
-                  MAYBE, transport="tcp", min_length=12),
-        Signature((At(0, b"\x68\x04\x01\0"), At(4, b"\0", b"\x01")), MAYBE, transport="tcp", min_length=6),  # acknowledges
+        Signature(
+            (
+                At(0, b"\x68"),
+                Length(1, 1, add=2, fit="within"),
+                At(2, b"\0", b"\x01"),
+                At(4, b"\0", b"\x01"),
+                Only(6, 7, TYPES),
+            ),
+            MAYBE,
+            transport="tcp",
+            min_length=12,
+        ),
+        Signature(
+            (At(0, b"\x68\x04\x01\0"), At(4, b"\0", b"\x01")), MAYBE, transport="tcp", min_length=6
+        ),  # acknowledges
     ),
     aliases={"ndpi": ("IEC60870",), "wireshark": ("iec60870_104",)},
 )

@@ -11,13 +11,21 @@ PROTOCOL = Protocol(
     "RFC 9051",
     tcp_ports=(143,),
     signatures=(
-        *begins("* OK", "* PREAUTH", "* BYE", verdict=YES, side="resp", transport="tcp", parts=(Has(b"imap", 4, 256),), folded=True),
-        *begins("* OK ", "* PREAUTH ", "* BYE ", "* CAPABILITY ", verdict=MAYBE, side="resp", transport="tcp", folded=True),
-        # RFC 9051 §2.2.1: a tag is a short word.
-        *(
-            Signature((Only(0, 3, TAG), Has(command, 1, 32)), MAYBE, "orig", "tcp", folded=True)
-            for command in COMMANDS
+        *begins(
+            "* OK",
+            "* PREAUTH",
+            "* BYE",
+            verdict=YES,
+            side="resp",
+            transport="tcp",
+            parts=(Has(b"imap", 4, 256),),
+            folded=True,
         ),
+        *begins(
+            "* OK ", "* PREAUTH ", "* BYE ", "* CAPABILITY ", verdict=MAYBE, side="resp", transport="tcp", folded=True
+        ),
+        # RFC 9051 §2.2.1: a tag is a short word.
+        *(Signature((Only(0, 3, TAG), Has(command, 1, 32)), MAYBE, "orig", "tcp", folded=True) for command in COMMANDS),
     ),
     starts_tls=True,
     aliases={"ndpi": ("IMAP",), "zeek": ("imap",), "wireshark": ("imap",)},

@@ -25,7 +25,14 @@ FINS = Protocol(
     signatures=(
         *begins("FINS", verdict=YES, transport="tcp", parts=(Length(4, 4, add=8),)),
         # Information field (command or response), reserved, gateways (2), destination network.
-        Signature((Only(0, 1, b"\x80\x81\xc0\xc1"), At(1, b"\0"), Number(2, 1, 0, 7), Number(10, 1, 1, 0x26)), MAYBE, transport="udp", min_length=12, max_length=2012, own_port=True),
+        Signature(
+            (Only(0, 1, b"\x80\x81\xc0\xc1"), At(1, b"\0"), Number(2, 1, 0, 7), Number(10, 1, 1, 0x26)),
+            MAYBE,
+            transport="udp",
+            min_length=12,
+            max_length=2012,
+            own_port=True,
+        ),
     ),
     aliases={"ndpi": ("FINS",), "wireshark": ("omron",)},
 )
@@ -36,7 +43,17 @@ ADS = Protocol(
     tcp_ports=(48898,),
     signatures=(
         # AMS/TCP: reserved, length; AMS: both addresses, command 1 to 9, state flags (request 4, response 5), length.
-        Signature((At(0, b"\0\0"), Length(2, 4, add=6, little=True), Number(22, 2, 1, 9, little=True), Number(24, 2, 4, 5, little=True)), YES, transport="tcp", min_length=38),
+        Signature(
+            (
+                At(0, b"\0\0"),
+                Length(2, 4, add=6, little=True),
+                Number(22, 2, 1, 9, little=True),
+                Number(24, 2, 4, 5, little=True),
+            ),
+            YES,
+            transport="tcp",
+            min_length=38,
+        ),
     ),
     aliases={"ndpi": ("BeckhoffADS",), "wireshark": ("ams",)},
 )
@@ -66,7 +83,14 @@ SBUS = Protocol(
     "SAIA S-Bus",
     udp_ports=(5050,),
     # Length, version, protocol, number, kind: request, response, acknowledgement.
-    signatures=(Signature((Length(0, 4), Number(4, 1, 0, 1), Number(5, 1, 0, 1), Number(8, 1, 0, 2)), YES, transport="udp", min_length=11),),
+    signatures=(
+        Signature(
+            (Length(0, 4), Number(4, 1, 0, 1), Number(5, 1, 0, 1), Number(8, 1, 0, 2)),
+            YES,
+            transport="udp",
+            min_length=11,
+        ),
+    ),
     aliases={"ndpi": ("Ether-S-Bus",), "wireshark": ("sbus",)},
 )
 DLMS = Protocol(
@@ -77,7 +101,15 @@ DLMS = Protocol(
     udp_ports=(4059,),
     signatures=(
         # Wrapper: version 1, both ports, length; an association, a request or an answer.
-        Signature((At(0, b"\0\x01"), Length(6, 2, add=8), Only(8, 9, b"\x60\x61\x62\x63\xc0\xc1\xc3\xc4\xc5\xc7\xc8\xcb\xd8")), YES, min_length=12),
+        Signature(
+            (
+                At(0, b"\0\x01"),
+                Length(6, 2, add=8),
+                Only(8, 9, b"\x60\x61\x62\x63\xc0\xc1\xc3\xc4\xc5\xc7\xc8\xcb\xd8"),
+            ),
+            YES,
+            min_length=12,
+        ),
     ),
     aliases={"ndpi": ("IEC62056",), "wireshark": ("dlms",)},
 )
@@ -88,7 +120,10 @@ TRDP = Protocol(
     tcp_ports=(17225,),
     udp_ports=(17224, 17225),
     # Number, version 1.x, kind as two letters.
-    signatures=tuple(Signature((At(4, b"\x01\0" + kind),), YES, min_length=40) for kind in (b"Pd", b"Pp", b"Pr", b"Pe", b"Mn", b"Mr", b"Mp", b"Mq", b"Mc", b"Me")),
+    signatures=tuple(
+        Signature((At(4, b"\x01\0" + kind),), YES, min_length=40)
+        for kind in (b"Pd", b"Pp", b"Pr", b"Pe", b"Mn", b"Mr", b"Mp", b"Mq", b"Mc", b"Me")
+    ),
     aliases={"ndpi": ("TRDP",), "wireshark": ("trdp_spy",)},
 )
 EGD = Protocol(
@@ -106,7 +141,13 @@ CNP = Protocol(
     udp_ports=(1628, 1629),
     signatures=(
         # Length, version 1, kind of packet, extended header, flags.
-        Signature((Length(0, 2), At(2, b"\x01"), Only(3, 4, b"\x01\x03\x04\x06\x07\x08\x60\x63\x64\x66\x68\x6e\x70\x71\x7f")), MAYBE, transport="udp", min_length=20, own_port=True),
+        Signature(
+            (Length(0, 2), At(2, b"\x01"), Only(3, 4, b"\x01\x03\x04\x06\x07\x08\x60\x63\x64\x66\x68\x6e\x70\x71\x7f")),
+            MAYBE,
+            transport="udp",
+            min_length=20,
+            own_port=True,
+        ),
     ),
     aliases={"ndpi": ("CNP-IP",), "wireshark": ("cnip",)},
 )
@@ -117,8 +158,21 @@ ATG = Protocol(
     tcp_ports=(10001,),
     signatures=(
         # SOH, function (I asks, S sets) of five digits; the answer repeats it.
-        Signature((At(0, b"\x01"), Only(1, 2, b"IS"), Only(2, 6, DIGITS + b"ABCDEF"), Only(6, 0, PRINTABLE + b"\r\n")), MAYBE, "orig", "tcp", 7, 64),
-        Signature((Only(0, 1, b"\x01\n"), Has(b"I", 1, 4), Has(b"20", 5, 40), Only(5, 20, ASCII_TEXT)), MAYBE, "resp", "tcp", 20),
+        Signature(
+            (At(0, b"\x01"), Only(1, 2, b"IS"), Only(2, 6, DIGITS + b"ABCDEF"), Only(6, 0, PRINTABLE + b"\r\n")),
+            MAYBE,
+            "orig",
+            "tcp",
+            7,
+            64,
+        ),
+        Signature(
+            (Only(0, 1, b"\x01\n"), Has(b"I", 1, 4), Has(b"20", 5, 40), Only(5, 20, ASCII_TEXT)),
+            MAYBE,
+            "resp",
+            "tcp",
+            20,
+        ),
     ),
     aliases={"ndpi": ("ATG",)},
 )

@@ -41,8 +41,14 @@ ESP = Protocol(
     ip_protocols=(50,),
     signatures=(
         # RFC 3948 §2.1: the SPI is above 255 (RFC 4303 §2.1), the sequence begins with 1; words fill it.
-        Signature((Number(0, 4, 256, 0xFFFFFFFF), Number(4, 4, 1, 0xFFFF)), MAYBE, transport="udp", min_length=28, step=4,
-                  own_port=True),
+        Signature(
+            (Number(0, 4, 256, 0xFFFFFFFF), Number(4, 4, 1, 0xFFFF)),
+            MAYBE,
+            transport="udp",
+            min_length=28,
+            step=4,
+            own_port=True,
+        ),
         # RFC 3948 §2.3: keeps the mapping alive.
         Signature((At(0, b"\xff"),), MAYBE, transport="udp", max_length=1, own_port=True),
     ),

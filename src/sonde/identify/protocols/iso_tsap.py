@@ -17,7 +17,19 @@ S7 = Protocol(
     signatures=(
         Signature((At(0, TPKT), At(4, DATA + b"\x32"), Number(8, 1, 1, 7), At(9, b"\0\0")), YES, transport="tcp"),
         # A request to connect: size of units (C0), own selector (C1), the peer's (C2), each of two octets.
-        Signature((At(0, TPKT + b"\0\x16\x11\xe0\0\0"), Has(b"\xc0\x01", 11, 20), Has(b"\xc1\x02", 11, 20), Has(b"\xc2\x02", 11, 20)), YES, "orig", "tcp", 22, 22),
+        Signature(
+            (
+                At(0, TPKT + b"\0\x16\x11\xe0\0\0"),
+                Has(b"\xc0\x01", 11, 22),
+                Has(b"\xc1\x02", 11, 22),
+                Has(b"\xc2\x02", 11, 22),
+            ),
+            YES,
+            "orig",
+            "tcp",
+            22,
+            22,
+        ),
     ),
     aliases={"ndpi": ("S7Comm",), "wireshark": ("s7comm",)},
 )
@@ -39,7 +51,9 @@ MMS = Protocol(
     tcp_ports=(102,),
     signatures=(
         # ISO 8327-1: connect; the presentation names the abstract syntax of MMS, 1.0.9506.2.1.
-        Signature((At(0, TPKT), At(4, DATA + b"\x0d"), Has(b"\x06\x05\x28\xca\x22\x02\x01", 20, 220)), YES, "orig", "tcp"),
+        Signature(
+            (At(0, TPKT), At(4, DATA + b"\x0d"), Has(b"\x06\x05\x28\xca\x22\x02\x01", 20, 220)), YES, "orig", "tcp"
+        ),
     ),
     aliases={"ndpi": ("ISO9506-1-MMS",), "wireshark": ("mms",)},
 )

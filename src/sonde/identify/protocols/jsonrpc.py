@@ -7,8 +7,8 @@ PROTOCOL = Protocol(
     "JSON-RPC",
     "JSON-RPC 2.0",
     signatures=(
-        *begins("{", "[{", verdict=YES, parts=(Has(b"\"jsonrpc\":\"2.0\"", 1, 100),)),
-        *begins("{", "[{", verdict=YES, parts=(Has(b"\"jsonrpc\": \"2.0\"", 1, 100),)),
+        *begins("{", "[{", verdict=YES, parts=(Has(b'"jsonrpc":"2.0"', 1, 100),)),
+        *begins("{", "[{", verdict=YES, parts=(Has(b'"jsonrpc": "2.0"', 1, 100),)),
     ),
     aliases={"ndpi": ("JSON-RPC",)},
 )

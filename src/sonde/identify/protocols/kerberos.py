@@ -16,8 +16,11 @@ PROTOCOL = Protocol(
         *(Signature((Only(0, 1, TAGS), Has(version, 2, 16)), YES, transport="udp") for version in VERSION_5),
         # §7.2.2: the highest bit of the length is reserved.
         *(
-            Signature((At(0, b"\0"), Length(0, 4, add=4, fit="begun"), Only(4, 5, TAGS), Has(version, 6, 20)), YES,
-                      transport="tcp")
+            Signature(
+                (At(0, b"\0"), Length(0, 4, add=4, fit="begun"), Only(4, 5, TAGS), Has(version, 6, 20)),
+                YES,
+                transport="tcp",
+            )
             for version in VERSION_5
         ),
         # RFC 3244 §2: changing a password; length, version, length of the AP-REQ.

@@ -38,8 +38,12 @@ PROTOCOL = Protocol(
     signatures=(
         # RFC 4511 §4.2: a bind of version 3 or 2, in a short message.
         *(
-            Signature((At(0, b"\x30"), Length(1, 1, add=2), At(2, b"\x02\x01"), At(5, b"\x60"), At(7, version)), YES,
-                      "orig", "tcp")
+            Signature(
+                (At(0, b"\x30"), Length(1, 1, add=2), At(2, b"\x02\x01"), At(5, b"\x60"), At(7, version)),
+                YES,
+                "orig",
+                "tcp",
+            )
             for version in (b"\x02\x01\x03\x04", b"\x02\x01\x02\x04")
         ),
         *_messages(REQUESTS, "orig", "whole", "both"),

@@ -12,7 +12,18 @@ PROTOCOL = Protocol(
     tcp_ports=(11211,),
     udp_ports=(11211,),
     signatures=(
-        *begins("STAT pid ", "STAT ", "VALUE ", "VERSION ", "STORED\r\n", "NOT_STORED\r\n", "END\r\n", verdict=MAYBE, side="resp", transport="tcp"),
+        *begins(
+            "STAT pid ",
+            "STAT ",
+            "VALUE ",
+            "VERSION ",
+            "STORED\r\n",
+            "NOT_STORED\r\n",
+            "END\r\n",
+            verdict=MAYBE,
+            side="resp",
+            transport="tcp",
+        ),
         *begins("stats\r\n", "version\r\n", "stats ", "flush_all", verdict=MAYBE, side="orig", transport="tcp"),
         *begins(*COMMANDS, verdict=MAYBE, side="orig", transport="tcp", parts=(Has(b"\r\n", 4, 270),)),
         # Binary: magic, operation; type of data is zero; the length of the body.

@@ -12,7 +12,13 @@ PROTOCOL = Protocol(
     signatures=(
         *begins(*VERBS, verdict=YES, transport="udp", parts=(Has(b"MGCP 1.0", 8, 200),), folded=True),
         # §3.3: a code, the transaction.
-        Signature((Only(0, 1, b"0124589"), Only(1, 3, DIGITS), At(3, b" "), Only(4, 5, DIGITS), Only(5, 0, ASCII_TEXT)), MAYBE, "both", "udp", own_port=True),
+        Signature(
+            (Only(0, 1, b"0124589"), Only(1, 3, DIGITS), At(3, b" "), Only(4, 5, DIGITS), Only(5, 0, ASCII_TEXT)),
+            MAYBE,
+            "both",
+            "udp",
+            own_port=True,
+        ),
     ),
     aliases={"ndpi": ("MGCP",), "wireshark": ("mgcp",)},
 )

@@ -9,7 +9,7 @@ STRATUM = Protocol(
     tcp_ports=(3333, 4444),
     signatures=tuple(
         begun
-        for method in (b"\"mining.", b"\"eth_submitLogin\"", b"\"method\":\"login\"", b"\"method\": \"login\"", b"\"eth_getWork\"")
+        for method in (b'"mining.', b'"eth_submitLogin"', b'"method":"login"', b'"method": "login"', b'"eth_getWork"')
         for begun in begins("{", verdict=YES, side="orig", transport="tcp", parts=(Has(method, 1, 200),))
     ),
     aliases={"ndpi": ("Mining",)},

@@ -9,7 +9,12 @@ PROTOCOL = Protocol(
     udp_ports=(8805,),
     signatures=(
         # §7.2.2: version 1, spare, flags; type; the length leaves four octets out.
-        Signature((At(0, b"\x20", b"\xf8"), Only(1, 2, bytes([*range(1, 14), *range(50, 58), 99])), Length(2, 2, add=4)), MAYBE, transport="udp", min_length=8),
+        Signature(
+            (At(0, b"\x20", b"\xf8"), Only(1, 2, bytes([*range(1, 14), *range(50, 58), 99])), Length(2, 2, add=4)),
+            MAYBE,
+            transport="udp",
+            min_length=8,
+        ),
     ),
     aliases={"ndpi": ("PFCP",), "wireshark": ("pfcp",)},
 )

@@ -15,7 +15,12 @@ PROTOCOL = Protocol(
     signatures=(
         # §3.1.3: transaction, protocol 0, length of what follows (at most 254), unit, function.
         Signature((At(2, b"\0\0\0"), Length(4, 2, add=6), Only(7, 8, FUNCTIONS)), MAYBE, min_length=8, max_length=260),
-        Signature((At(2, b"\0\0\0\x03"), Length(4, 2, add=6), Only(7, 8, ERRORS), Number(8, 1, 1, 11)), MAYBE, min_length=9, max_length=9),
+        Signature(
+            (At(2, b"\0\0\0\x03"), Length(4, 2, add=6), Only(7, 8, ERRORS), Number(8, 1, 1, 11)),
+            MAYBE,
+            min_length=9,
+            max_length=9,
+        ),
     ),
     aliases={"ndpi": ("Modbus", "UMAS"), "zeek": ("modbus",), "wireshark": ("modbus", "mbtcp")},
 )

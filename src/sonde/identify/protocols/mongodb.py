@@ -10,7 +10,9 @@ PROTOCOL = Protocol(
     signatures=(
         # Length, request, answered request, operation.
         *(
-            Signature((Length(0, 4, little=True, fit=fit), At(12, operation + b"\0\0")), YES, side, "tcp", min_length=20)
+            Signature(
+                (Length(0, 4, little=True, fit=fit), At(12, operation + b"\0\0")), YES, side, "tcp", min_length=20
+            )
             for operation, side, fit in (
                 (b"\xd4\x07", "orig", "whole"),
                 (b"\xdd\x07", "both", "whole"),
@@ -19,7 +21,9 @@ PROTOCOL = Protocol(
                 (b"\xd2\x07", "orig", "whole"),
             )
         ),
-        Signature((Length(0, 4, little=True), At(12, b"\x01\0\0\0"), At(17, b"\0\0\0")), MAYBE, "resp", "tcp", min_length=36),
+        Signature(
+            (Length(0, 4, little=True), At(12, b"\x01\0\0\0"), At(17, b"\0\0\0")), MAYBE, "resp", "tcp", min_length=36
+        ),
     ),
     aliases={"ndpi": ("MongoDB",), "wireshark": ("mongo",)},
 )

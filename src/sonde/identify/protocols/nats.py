@@ -8,7 +8,7 @@ PROTOCOL = Protocol(
     "NATS client protocol",
     tcp_ports=(4222, 6222),
     signatures=(
-        *begins("INFO {", verdict=YES, side="resp", transport="tcp", parts=(Has(b"\"server_id\"", 6, 40),)),
+        *begins("INFO {", verdict=YES, side="resp", transport="tcp", parts=(Has(b'"server_id"', 6, 40),)),
         *begins("CONNECT {", verdict=YES, side="orig", transport="tcp"),
     ),
     aliases={"ndpi": ("Nats",), "wireshark": ("nats",)},

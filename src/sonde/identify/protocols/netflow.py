@@ -12,12 +12,45 @@ NETFLOW = Protocol(
     udp_ports=(2055, 2056, 9555, 9995, 9996, 9025),
     signatures=(
         # Version, records, uptime, time; records have fixed sizes up to version 7.
-        Signature((At(0, b"\0\x01\0"), Length(2, 2, unit=52, add=16), Number(8, 4, SINCE, UNTIL)), YES, transport="udp"),
-        Signature((At(0, b"\0\x05\0"), Length(2, 2, unit=48, add=24), Number(8, 4, SINCE, UNTIL)), YES, transport="udp"),
-        Signature((At(0, b"\0\x07\0"), Length(2, 2, unit=52, add=24), Number(8, 4, SINCE, UNTIL)), YES, transport="udp"),
-        Signature((At(0, b"\0\x09"), Number(2, 2, 1, 100), Number(8, 4, SINCE, UNTIL), At(20, b"\0")), MAYBE, transport="udp", min_length=28),
-        Signature((At(0, b"\0\x09"), Number(2, 2, 1, 100), Number(8, 4, SINCE, UNTIL), Number(20, 2, 0, 1), Length(22, 2, add=20, fit="within")), YES, transport="udp", min_length=28),
-        Signature((At(0, b"\0\x09"), Number(2, 2, 1, 100), Number(8, 4, SINCE, UNTIL), Number(20, 2, 256, 1024), Length(22, 2, add=20, fit="within")), YES, transport="udp", min_length=28),
+        Signature(
+            (At(0, b"\0\x01\0"), Length(2, 2, unit=52, add=16), Number(8, 4, SINCE, UNTIL)), YES, transport="udp"
+        ),
+        Signature(
+            (At(0, b"\0\x05\0"), Length(2, 2, unit=48, add=24), Number(8, 4, SINCE, UNTIL)), YES, transport="udp"
+        ),
+        Signature(
+            (At(0, b"\0\x07\0"), Length(2, 2, unit=52, add=24), Number(8, 4, SINCE, UNTIL)), YES, transport="udp"
+        ),
+        Signature(
+            (At(0, b"\0\x09"), Number(2, 2, 1, 100), Number(8, 4, SINCE, UNTIL), At(20, b"\0")),
+            MAYBE,
+            transport="udp",
+            min_length=28,
+        ),
+        Signature(
+            (
+                At(0, b"\0\x09"),
+                Number(2, 2, 1, 100),
+                Number(8, 4, SINCE, UNTIL),
+                Number(20, 2, 0, 1),
+                Length(22, 2, add=20, fit="within"),
+            ),
+            YES,
+            transport="udp",
+            min_length=28,
+        ),
+        Signature(
+            (
+                At(0, b"\0\x09"),
+                Number(2, 2, 1, 100),
+                Number(8, 4, SINCE, UNTIL),
+                Number(20, 2, 256, 1024),
+                Length(22, 2, add=20, fit="within"),
+            ),
+            YES,
+            transport="udp",
+            min_length=28,
+        ),
     ),
     aliases={"ndpi": ("NetFlow",), "wireshark": ("cflow",)},
 )

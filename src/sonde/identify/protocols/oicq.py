@@ -15,8 +15,13 @@ PROTOCOL = Protocol(
     tcp_ports=(8000,),
     udp_ports=(8000,),
     signatures=tuple(
-        Signature((At(0, b"\x02"), Number(1, 1, 0x01, 0x3F), Number(3, 2, command, command), At(-1, b"\x03")), MAYBE, transport="udp",
-                  min_length=12, own_port=True)
+        Signature(
+            (At(0, b"\x02"), Number(1, 1, 0x01, 0x3F), Number(3, 2, command, command), At(-1, b"\x03")),
+            MAYBE,
+            transport="udp",
+            min_length=12,
+            own_port=True,
+        )
         for command in COMMANDS
     ),
     aliases={"ndpi": ("OICQ",), "wireshark": ("oicq",)},

@@ -9,8 +9,15 @@ PROTOCOL = Protocol(
     tcp_ports=(4840,),
     signatures=(
         # Kind, whole or not, size; hello, acknowledge, error, reverse hello, open channel.
-        *(Signature((At(0, kind), Length(4, 4, little=True)), YES, transport="tcp") for kind in (b"HELF", b"ACKF", b"ERRF", b"RHEF")),
-        Signature((At(0, b"OPNF"), Length(4, 4, little=True, fit="begun"), Has(b"http://opcfoundation.org/UA/", 12, 64)), YES, transport="tcp"),
+        *(
+            Signature((At(0, kind), Length(4, 4, little=True)), YES, transport="tcp")
+            for kind in (b"HELF", b"ACKF", b"ERRF", b"RHEF")
+        ),
+        Signature(
+            (At(0, b"OPNF"), Length(4, 4, little=True, fit="begun"), Has(b"http://opcfoundation.org/UA/", 12, 64)),
+            YES,
+            transport="tcp",
+        ),
     ),
     aliases={"ndpi": ("OPC-UA",), "wireshark": ("opcua",)},
 )

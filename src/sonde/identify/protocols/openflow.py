@@ -9,7 +9,12 @@ PROTOCOL = Protocol(
     tcp_ports=(6633, 6653),
     signatures=(
         Signature((Number(0, 1, 1, 6), At(1, b"\0\0\x08")), MAYBE, transport="tcp", min_length=8, max_length=8),
-        Signature((Number(0, 1, 4, 6), At(1, b"\0"), Length(2, 2), At(8, b"\0\x01\0\x08")), YES, transport="tcp", min_length=16),
+        Signature(
+            (Number(0, 1, 4, 6), At(1, b"\0"), Length(2, 2), At(8, b"\0\x01\0\x08")),
+            YES,
+            transport="tcp",
+            min_length=16,
+        ),
     ),
     aliases={"ndpi": ("OpenFlow",), "wireshark": ("openflow",)},
 )

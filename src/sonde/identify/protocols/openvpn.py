@@ -16,15 +16,29 @@ def _resets(shift: int, transport: str) -> tuple[Signature, ...]:
     """Declare both sides' resets, `shift` octets into the payload."""
     length = (Length(0, 2, add=2),) if shift else ()
     return (
-        Signature((*length, At(shift, CLIENT_RESET_2), At(-5, NOTHING_ACKED_FIRST)), YES, "orig", transport, 14 + shift, 110),
+        Signature(
+            (*length, At(shift, CLIENT_RESET_2), At(-5, NOTHING_ACKED_FIRST)), YES, "orig", transport, 14 + shift, 110
+        ),
         # One packet acknowledged, number 0; the peer's session; own number 0.
-        Signature((*length, At(shift, SERVER_RESET_2), At(-17, b"\x01\0\0\0\0"), At(-4, b"\0\0\0\0")), YES, "resp",
-                  transport, 26 + shift, 122),
+        Signature(
+            (*length, At(shift, SERVER_RESET_2), At(-17, b"\x01\0\0\0\0"), At(-4, b"\0\0\0\0")),
+            YES,
+            "resp",
+            transport,
+            26 + shift,
+            122,
+        ),
         # tls-crypt: packet number and time in clear, HMAC of 32 octets, the rest encrypted.
-        Signature((*length, At(shift, CLIENT_RESET_2), At(9 + shift, FIRST)), YES, "orig", transport, 54 + shift, 54 + shift),
-        Signature((*length, At(shift, SERVER_RESET_2), At(9 + shift, FIRST)), MAYBE, "resp", transport, 66 + shift, 66 + shift),
+        Signature(
+            (*length, At(shift, CLIENT_RESET_2), At(9 + shift, FIRST)), YES, "orig", transport, 54 + shift, 54 + shift
+        ),
+        Signature(
+            (*length, At(shift, SERVER_RESET_2), At(9 + shift, FIRST)), MAYBE, "resp", transport, 66 + shift, 66 + shift
+        ),
         # tls-crypt-v2: the client's wrapped key follows.
-        Signature((*length, At(shift, CLIENT_RESET_3), At(9 + shift, b"\x0f\0\0\x01")), YES, "orig", transport, 54 + shift),
+        Signature(
+            (*length, At(shift, CLIENT_RESET_3), At(9 + shift, b"\x0f\0\0\x01")), YES, "orig", transport, 54 + shift
+        ),
         Signature((*length, At(shift, CLIENT_RESET_3), At(9 + shift, FIRST)), YES, "orig", transport, 54 + shift),
     )
 

@@ -10,9 +10,20 @@ PROTOCOL = Protocol(
     signatures=(
         *begins("+OK", verdict=YES, side="resp", transport="tcp", parts=(Has(b"pop", 3, 128),), folded=True),
         *begins("+OK ", "+OK\r\n", "-ERR ", verdict=MAYBE, side="resp", transport="tcp"),
-        *begins("USER ", "PASS ", "APOP ", "AUTH ", verdict=MAYBE, side="orig", transport="tcp", folded=True,
-                parts=(Only(5, 64, UTF8_TEXT),)),
-        *begins("CAPA\r\n", "AUTH\r\n", "STLS\r\n", "QUIT\r\n", verdict=MAYBE, side="orig", transport="tcp", folded=True),
+        *begins(
+            "USER ",
+            "PASS ",
+            "APOP ",
+            "AUTH ",
+            verdict=MAYBE,
+            side="orig",
+            transport="tcp",
+            folded=True,
+            parts=(Only(5, 64, UTF8_TEXT),),
+        ),
+        *begins(
+            "CAPA\r\n", "AUTH\r\n", "STLS\r\n", "QUIT\r\n", verdict=MAYBE, side="orig", transport="tcp", folded=True
+        ),
     ),
     starts_tls=True,
     aliases={"ndpi": ("POP3",), "zeek": ("pop3",), "wireshark": ("pop",)},

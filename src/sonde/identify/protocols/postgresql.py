@@ -17,7 +17,9 @@ PROTOCOL = Protocol(
         ),
         Signature((Only(0, 1, b"SNG"),), MAYBE, "resp", "tcp", 1, 1, own_port=True),
         # Authentication: 'R', length, kind.
-        Signature((At(0, b"R\0\0\0"), Number(4, 1, 8, 200), At(5, b"\0\0\0"), Number(8, 1, 0, 12)), MAYBE, "resp", "tcp"),
+        Signature(
+            (At(0, b"R\0\0\0"), Number(4, 1, 8, 200), At(5, b"\0\0\0"), Number(8, 1, 0, 12)), MAYBE, "resp", "tcp"
+        ),
         # An error before anything: severity comes first.
         Signature((At(0, b"E\0\0"), At(5, b"S"), Has(b"FATAL\0", 6, 12)), YES, "resp", "tcp"),
     ),

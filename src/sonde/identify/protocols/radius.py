@@ -12,8 +12,12 @@ PROTOCOL = Protocol(
     udp_ports=(1645, 1646, 1700, 1812, 1813, 3799),
     signatures=(
         # §3: the length, then an authenticator of 16 octets; §5: a first attribute of at least two octets.
-        Signature((Only(0, 1, CODES), Length(2, 2), Number(20, 1, 1, 254), Number(21, 1, 2, 255)), MAYBE, transport="udp"),
-        Signature((Only(0, 1, CODES), Length(2, 2)), MAYBE, transport="udp", min_length=20, max_length=20, own_port=True),
+        Signature(
+            (Only(0, 1, CODES), Length(2, 2), Number(20, 1, 1, 254), Number(21, 1, 2, 255)), MAYBE, transport="udp"
+        ),
+        Signature(
+            (Only(0, 1, CODES), Length(2, 2)), MAYBE, transport="udp", min_length=20, max_length=20, own_port=True
+        ),
     ),
     aliases={"ndpi": ("Radius",), "zeek": ("radius",), "wireshark": ("radius",)},
 )

@@ -12,7 +12,7 @@ TEAMVIEWER = Protocol(
         # 0x1724 or 0x1130, a command, a length.
         Signature((At(0, b"\x17\x24\x0a\x20"),), YES, transport="tcp"),
         Signature((Only(0, 1, b"\x17\x11"), Only(1, 2, b"\x24\x30")), MAYBE, transport="tcp", own_port=True),
-        Signature((At(0, bytes(11)), At(11, b"\x17\x24")), YES, transport="udp"),
+        Signature((At(0, bytes(10)), At(11, b"\x17\x24")), YES, transport="udp"),
     ),
     aliases={"ndpi": ("TeamViewer",), "wireshark": ("teamviewer",)},
 )

@@ -21,7 +21,11 @@ LDP = Protocol(
     signatures=(
         # §3.1: version 1, length, router, label space; §3.5: hello in datagrams, initialisation in streams.
         Signature((At(0, b"\0\x01"), Length(2, 2, add=4), At(10, b"\x01\0")), YES, transport="udp"),
-        Signature((At(0, b"\0\x01"), Length(2, 2, add=4, fit="within"), At(10, b"\x02"), Number(11, 1, 0, 1)), YES, transport="tcp"),
+        Signature(
+            (At(0, b"\0\x01"), Length(2, 2, add=4, fit="within"), At(10, b"\x02"), Number(11, 1, 0, 1)),
+            YES,
+            transport="tcp",
+        ),
     ),
     aliases={"ndpi": ("LDP",), "wireshark": ("ldp",)},
 )
@@ -32,9 +36,19 @@ HSRP = Protocol(
     udp_ports=(1985, 2029),
     signatures=(
         # §5: version 0, operation, state, times, priority, group, reserved, the password (by default "cisco").
-        Signature((At(0, b"\0"), Number(1, 1, 0, 2), Only(2, 3, b"\0\x01\x02\x04\x08\x10"), At(7, b"\0cisco\0\0\0")), YES, transport="udp"),
-        Signature((At(0, b"\0"), Number(1, 1, 0, 2), Only(2, 3, b"\0\x01\x02\x04\x08\x10"), At(7, b"\0")), MAYBE, transport="udp", min_length=20, max_length=50,
-                  own_port=True),
+        Signature(
+            (At(0, b"\0"), Number(1, 1, 0, 2), Only(2, 3, b"\0\x01\x02\x04\x08\x10"), At(7, b"\0cisco\0\0\0")),
+            YES,
+            transport="udp",
+        ),
+        Signature(
+            (At(0, b"\0"), Number(1, 1, 0, 2), Only(2, 3, b"\0\x01\x02\x04\x08\x10"), At(7, b"\0")),
+            MAYBE,
+            transport="udp",
+            min_length=20,
+            max_length=50,
+            own_port=True,
+        ),
         # Version 2: types and lengths; the state of a group, of an interface.
         Signature((At(0, b"\x01\x28\x02"), Number(5, 1, 4, 6)), YES, transport="udp", min_length=42),
         Signature((At(0, b"\x02\x04\0"),), MAYBE, transport="udp", min_length=6, own_port=True),
@@ -48,11 +62,27 @@ RIP = Protocol(
     udp_ports=(520, 521),
     signatures=(
         # §4: command, version, zero; entries of 20 octets, of family IP (2), authentication (FFFF) or all (0).
-        Signature((Number(0, 1, 1, 2), Number(1, 1, 1, 2), At(2, b"\0\0"), At(4, b"\0"), Only(5, 6, b"\0\x02")), MAYBE, transport="udp", min_length=24,
-                  max_length=504, step=20, own_port=True),
-        Signature((Number(0, 1, 1, 2), At(1, b"\x02\0\0\xff\xff\0")), MAYBE, transport="udp", min_length=24, max_length=524, own_port=True),
+        Signature(
+            (Number(0, 1, 1, 2), Number(1, 1, 1, 2), At(2, b"\0\0"), At(4, b"\0"), Only(5, 6, b"\0\x02")),
+            MAYBE,
+            transport="udp",
+            min_length=24,
+            max_length=504,
+            step=20,
+            own_port=True,
+        ),
+        Signature(
+            (Number(0, 1, 1, 2), At(1, b"\x02\0\0\xff\xff\0")),
+            MAYBE,
+            transport="udp",
+            min_length=24,
+            max_length=524,
+            own_port=True,
+        ),
         # RFC 2080 §2.1: RIPng, the same on port 521.
-        Signature((Number(0, 1, 1, 2), At(1, b"\x01\0\0")), MAYBE, transport="udp", min_length=24, step=20, own_port=True),
+        Signature(
+            (Number(0, 1, 1, 2), At(1, b"\x01\0\0")), MAYBE, transport="udp", min_length=24, step=20, own_port=True
+        ),
     ),
     aliases={"wireshark": ("rip", "ripng")},
 )
@@ -63,7 +93,14 @@ BFD = Protocol(
     udp_ports=(3784, 3785, 4784),
     signatures=(
         # §4.1: version 1 with a diagnostic up to 9, multiplier, length; both discriminators.
-        Signature((Number(0, 1, 0x20, 0x29), Number(2, 1, 1, 50), Length(3, 1), Number(4, 2, 0, 0x7FFF)), MAYBE, transport="udp", min_length=24, max_length=64, own_port=True),
+        Signature(
+            (Number(0, 1, 0x20, 0x29), Number(2, 1, 1, 50), Length(3, 1), Number(4, 2, 0, 0x7FFF)),
+            MAYBE,
+            transport="udp",
+            min_length=24,
+            max_length=64,
+            own_port=True,
+        ),
     ),
     aliases={"ndpi": ("BFD",), "wireshark": ("bfd",)},
 )
@@ -73,11 +110,47 @@ PROTOCOLS = (
     HSRP,
     RIP,
     BFD,
-    Protocol("ospf", "Open Shortest Path First", "RFC 2328", ip_protocols=(89,), aliases={"ndpi": ("OSPF",), "wireshark": ("ospf",)}),
-    Protocol("eigrp", "Enhanced Interior Gateway Routing Protocol", "RFC 7868", ip_protocols=(88,), aliases={"wireshark": ("eigrp",)}),
-    Protocol("egp", "Exterior Gateway Protocol", "RFC 904", ip_protocols=(8,), aliases={"ndpi": ("EGP",), "wireshark": ("egp",)}),
-    Protocol("pim", "Protocol Independent Multicast", "RFC 7761", ip_protocols=(103,), aliases={"ndpi": ("IP_PIM",), "wireshark": ("pim",)}),
-    Protocol("vrrp", "Virtual Router Redundancy Protocol", "RFC 5798", ip_protocols=(112,), aliases={"ndpi": ("VRRP",), "wireshark": ("vrrp",)}),
+    Protocol(
+        "ospf",
+        "Open Shortest Path First",
+        "RFC 2328",
+        ip_protocols=(89,),
+        aliases={"ndpi": ("OSPF",), "wireshark": ("ospf",)},
+    ),
+    Protocol(
+        "eigrp",
+        "Enhanced Interior Gateway Routing Protocol",
+        "RFC 7868",
+        ip_protocols=(88,),
+        aliases={"wireshark": ("eigrp",)},
+    ),
+    Protocol(
+        "egp",
+        "Exterior Gateway Protocol",
+        "RFC 904",
+        ip_protocols=(8,),
+        aliases={"ndpi": ("EGP",), "wireshark": ("egp",)},
+    ),
+    Protocol(
+        "pim",
+        "Protocol Independent Multicast",
+        "RFC 7761",
+        ip_protocols=(103,),
+        aliases={"ndpi": ("IP_PIM",), "wireshark": ("pim",)},
+    ),
+    Protocol(
+        "vrrp",
+        "Virtual Router Redundancy Protocol",
+        "RFC 5798",
+        ip_protocols=(112,),
+        aliases={"ndpi": ("VRRP",), "wireshark": ("vrrp",)},
+    ),
     Protocol("rsvp", "Resource Reservation Protocol", "RFC 2205", ip_protocols=(46,), aliases={"wireshark": ("rsvp",)}),
-    Protocol("pgm", "Pragmatic General Multicast", "RFC 3208", ip_protocols=(113,), aliases={"ndpi": ("PGM",), "wireshark": ("pgm",)}),
+    Protocol(
+        "pgm",
+        "Pragmatic General Multicast",
+        "RFC 3208",
+        ip_protocols=(113,),
+        aliases={"ndpi": ("PGM",), "wireshark": ("pgm",)},
+    ),
 )

@@ -10,7 +10,9 @@ RSH = Protocol(
     signatures=(
         # The port for errors as digits, ended by zero; the two users' names and the command follow.
         *(
-            Signature((Only(0, digits, DIGITS), At(digits, b"\0")), MAYBE, "orig", "tcp", digits + 1, 400, own_port=True)
+            Signature(
+                (Only(0, digits, DIGITS), At(digits, b"\0")), MAYBE, "orig", "tcp", digits + 1, 400, own_port=True
+            )
             for digits in (3, 4)
         ),
     ),
@@ -23,7 +25,15 @@ RLOGIN = Protocol(
     tcp_ports=(513,),
     signatures=(
         # §2: zero, both users' names, terminal and speed, each ended by zero.
-        Signature((At(0, b"\0"), Only(1, 2, PRINTABLE), Has(b"\0", 2, 40), Has(b"00\0", 6, 120)), MAYBE, "orig", "tcp", 10, 200, own_port=True),
+        Signature(
+            (At(0, b"\0"), Only(1, 2, PRINTABLE), Has(b"\0", 2, 40), Has(b"00\0", 6, 120)),
+            MAYBE,
+            "orig",
+            "tcp",
+            10,
+            200,
+            own_port=True,
+        ),
     ),
     aliases={"zeek": ("rlogin",), "wireshark": ("rlogin",)},
 )

@@ -47,8 +47,12 @@ RTP = Protocol(
     "RFC 3550",
     signatures=(
         Signature((At(0, b"\x80"), Only(1, 2, _types(*STATIC))), MAYBE, transport="udp", min_length=13),
-        Signature((At(0, b"\x80"), Only(1, 2, _types(*range(DYNAMIC[0], DYNAMIC[1] + 1)))), MAYBE, transport="udp",
-                  min_length=13),
+        Signature(
+            (At(0, b"\x80"), Only(1, 2, _types(*range(DYNAMIC[0], DYNAMIC[1] + 1)))),
+            MAYBE,
+            transport="udp",
+            min_length=13,
+        ),
         # RFC 8285 §4.2: the profile of one-byte extensions.
         Signature((At(0, b"\x90"), At(12, b"\xbe\xde\0")), MAYBE, transport="udp", min_length=20),
     ),
@@ -59,7 +63,14 @@ RTCP = Protocol(
     "RTP Control Protocol",
     "RFC 3550",
     identify=identify_rtcp,
-    signatures=(Signature((Number(0, 1, 0x80, 0xBF), Number(1, 1, SENDER_REPORT, SUMMARY), At(2, b"\0")), ASK, transport="udp", min_length=8),),
+    signatures=(
+        Signature(
+            (Number(0, 1, 0x80, 0xBF), Number(1, 1, SENDER_REPORT, SUMMARY), At(2, b"\0")),
+            ASK,
+            transport="udp",
+            min_length=8,
+        ),
+    ),
     transports=("udp",),
     aliases={"ndpi": ("RTCP",), "wireshark": ("rtcp",)},
 )

@@ -2,7 +2,19 @@
 
 from sonde.schema import YES, Has, Protocol, begins
 
-METHODS = ("OPTIONS ", "DESCRIBE ", "ANNOUNCE ", "SETUP ", "PLAY ", "PAUSE ", "TEARDOWN ", "GET_PARAMETER ", "SET_PARAMETER ", "RECORD ", "REDIRECT ")
+METHODS = (
+    "OPTIONS ",
+    "DESCRIBE ",
+    "ANNOUNCE ",
+    "SETUP ",
+    "PLAY ",
+    "PAUSE ",
+    "TEARDOWN ",
+    "GET_PARAMETER ",
+    "SET_PARAMETER ",
+    "RECORD ",
+    "REDIRECT ",
+)
 
 PROTOCOL = Protocol(
     "rtsp",

@@ -3,6 +3,14 @@
 from sonde.schema import Protocol
 
 PROTOCOLS = (
-    Protocol("sctp", "Stream Control Transmission Protocol", "RFC 9260", ip_protocols=(132,), aliases={"ndpi": ("SCTP",), "wireshark": ("sctp",)}),
-    Protocol("dccp", "Datagram Congestion Control Protocol", "RFC 4340", ip_protocols=(33,), aliases={"wireshark": ("dccp",)}),
+    Protocol(
+        "sctp",
+        "Stream Control Transmission Protocol",
+        "RFC 9260",
+        ip_protocols=(132,),
+        aliases={"ndpi": ("SCTP",), "wireshark": ("sctp",)},
+    ),
+    Protocol(
+        "dccp", "Datagram Congestion Control Protocol", "RFC 4340", ip_protocols=(33,), aliases={"wireshark": ("dccp",)}
+    ),
 )

@@ -3,8 +3,22 @@
 from sonde.schema import DIGITS, MAYBE, YES, Has, Only, Protocol, begins
 
 # RFC 3261 §7.1, RFC 3262, RFC 3265, RFC 3311, RFC 3428, RFC 3515, RFC 3903, RFC 6086
-METHODS = ("INVITE ", "ACK ", "BYE ", "CANCEL ", "OPTIONS ", "REGISTER ", "PRACK ", "SUBSCRIBE ", "NOTIFY ",
-           "PUBLISH ", "INFO ", "REFER ", "MESSAGE ", "UPDATE ")
+METHODS = (
+    "INVITE ",
+    "ACK ",
+    "BYE ",
+    "CANCEL ",
+    "OPTIONS ",
+    "REGISTER ",
+    "PRACK ",
+    "SUBSCRIBE ",
+    "NOTIFY ",
+    "PUBLISH ",
+    "INFO ",
+    "REFER ",
+    "MESSAGE ",
+    "UPDATE ",
+)
 SCHEMES = (b"sip:", b"sips:", b"tel:")
 
 PROTOCOL = Protocol(

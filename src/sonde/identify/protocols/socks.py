@@ -12,8 +12,14 @@ PROTOCOL = Protocol(
     signatures=(
         # RFC 1928 §3: version, how many methods, the methods.
         *(
-            Signature((At(0, b"\x05"), At(1, bytes([count])), Only(2, 2 + count, bytes([*METHODS, 0x80, 0x86]))), MAYBE,
-                      "orig", "tcp", 2 + count, 2 + count)
+            Signature(
+                (At(0, b"\x05"), At(1, bytes([count])), Only(2, 2 + count, bytes([*METHODS, 0x80, 0x86]))),
+                MAYBE,
+                "orig",
+                "tcp",
+                2 + count,
+                2 + count,
+            )
             for count in range(1, 9)
         ),
         Signature((At(0, b"\x05"), Only(1, 2, bytes([*METHODS, 0x80, 0x86, 0xFF]))), MAYBE, "resp", "tcp", 2, 2),
@@ -21,8 +27,14 @@ PROTOCOL = Protocol(
         Signature((At(0, b"\x05\x01\0\x05"), Number(4, 1, 1, 3), At(5, b"\0"), Number(6, 1, 1, 4)), YES, "orig", "tcp"),
         Signature((At(0, b"\x05"), Number(1, 1, 0, 8), At(2, b"\0"), Number(3, 1, 1, 4)), MAYBE, "resp", "tcp", 10, 22),
         # Version 4: connect or bind; user and name (4a) end with zero.
-        Signature((At(0, b"\x04"), Number(1, 1, 1, 2), Number(2, 2, 1, 65535), At(-1, b"\0"), Only(8, -1, PRINTABLE + b"\0")),
-                  MAYBE, "orig", "tcp", 9, 300),
+        Signature(
+            (At(0, b"\x04"), Number(1, 1, 1, 2), Number(2, 2, 1, 65535), At(-1, b"\0"), Only(8, -1, PRINTABLE + b"\0")),
+            MAYBE,
+            "orig",
+            "tcp",
+            9,
+            300,
+        ),
         Signature((At(0, b"\0"), Number(1, 1, 90, 93)), MAYBE, "resp", "tcp", 8, 8),
     ),
     starts_tls=True,

@@ -40,8 +40,17 @@ QUAKE = Protocol(
     "Quake engine queries",
     "Quake 3 source",
     udp_ports=(27960, 27961, 26000),
-    signatures=begins("\xff\xff\xff\xffgetstatus", "\xff\xff\xff\xffgetinfo", "\xff\xff\xff\xffgetchallenge", "\xff\xff\xff\xffgetservers", "\xff\xff\xff\xffinfoResponse",
-                      "\xff\xff\xff\xffstatusResponse", "\xff\xff\xff\xffchallengeResponse", verdict=YES, transport="udp"),
+    signatures=begins(
+        "\xff\xff\xff\xffgetstatus",
+        "\xff\xff\xff\xffgetinfo",
+        "\xff\xff\xff\xffgetchallenge",
+        "\xff\xff\xff\xffgetservers",
+        "\xff\xff\xff\xffinfoResponse",
+        "\xff\xff\xff\xffstatusResponse",
+        "\xff\xff\xff\xffchallengeResponse",
+        verdict=YES,
+        transport="udp",
+    ),
     aliases={"wireshark": ("quake3",)},
 )
 PROTOCOLS = (SOURCE, STEAM, RELAY, QUAKE)

@@ -16,7 +16,9 @@ LUSTRE = Protocol(
     "LNet",
     tcp_ports=(988,),
     # LNet's acceptor: its magic number in either order, version.
-    signatures=begins("\x00\x71\xce\xac", "\xac\xce\x71\x00", verdict=YES, transport="tcp", parts=(Number(4, 1, 0, 1),)),
+    signatures=begins(
+        "\x00\x71\xce\xac", "\xac\xce\x71\x00", verdict=YES, transport="tcp", parts=(Number(4, 1, 0, 1),)
+    ),
     aliases={"ndpi": ("Lustre",), "wireshark": ("lnet",)},
 )
 ELASTICSEARCH = Protocol(
@@ -24,7 +26,9 @@ ELASTICSEARCH = Protocol(
     "Elasticsearch transport",
     "Elasticsearch transport protocol",
     tcp_ports=(9300,),
-    signatures=begins("ES", verdict=YES, transport="tcp", parts=(Length(2, 4, add=6, fit="within"), At(6, bytes(4))), min_length=19),
+    signatures=begins(
+        "ES", verdict=YES, transport="tcp", parts=(Length(2, 4, add=6, fit="within"), At(6, bytes(4))), min_length=19
+    ),
     aliases={"ndpi": ("Elasticsearch",), "wireshark": ("elasticsearch",)},
 )
 CLICKHOUSE = Protocol(

@@ -20,14 +20,22 @@ PROTOCOL = Protocol(
     signatures=(
         # §5: two zero bits, a length in whole words; datagrams hold one message, streams may hold more.
         Signature((At(0, b"\0", b"\xc0"), At(3, b"\0", b"\x03"), At(4, COOKIE), Length(2, 2, add=20)), YES),
-        Signature((At(0, b"\0", b"\xc0"), At(3, b"\0", b"\x03"), At(4, COOKIE), Length(2, 2, add=20, fit="within")), YES),
+        Signature(
+            (At(0, b"\0", b"\xc0"), At(3, b"\0", b"\x03"), At(4, COOKIE), Length(2, 2, add=20, fit="within")), YES
+        ),
         # RFC 4571 framing, as ICE over TCP has it (RFC 6544 §3).
         Signature(
-            (Length(0, 2, add=2, fit="within"), At(2, b"\0", b"\xc0"), At(6, COOKIE)), YES, transport="tcp",
+            (Length(0, 2, add=2, fit="within"), At(2, b"\0", b"\xc0"), At(6, COOKIE)),
+            YES,
+            transport="tcp",
         ),
         *(
-            Signature((Number(0, 2, old, old), Length(2, 2, add=20), Number(20, 2, 1, 0x0B), Number(22, 2, 4, 64)),
-                      MAYBE, transport="udp", min_length=24)
+            Signature(
+                (Number(0, 2, old, old), Length(2, 2, add=20), Number(20, 2, 1, 0x0B), Number(22, 2, 4, 64)),
+                MAYBE,
+                transport="udp",
+                min_length=24,
+            )
             for old in OLD_TYPES
         ),
         Signature((At(0, b"\0\x01\0\0"),), MAYBE, transport="udp", min_length=20, max_length=20, own_port=True),

@@ -1,6 +1,6 @@
 """Syslog (RFC 5424, RFC 3164): priority in angle brackets, then text; over TCP perhaps behind its length (RFC 6587)."""
 
-from sonde.schema import DIGITS, MAYBE, UTF8_TEXT, YES, At, Has, Only, Protocol, Signature
+from sonde.schema import ASCII_TEXT, DIGITS, MAYBE, UTF8_TEXT, YES, At, Has, Only, Protocol, Signature
 
 FIRST_DIGIT = b"123456789"
 
@@ -8,12 +8,27 @@ FIRST_DIGIT = b"123456789"
 def _priorities(transport: str, verdict: int, own_port: bool) -> tuple[Signature, ...]:
     """Declare priorities 0 to 191 (RFC 5424 §6.2.1) by their number of digits."""
     return (
-        Signature((At(0, b"<"), Only(1, 2, DIGITS), At(2, b">"), Only(3, 24, UTF8_TEXT)), verdict, transport=transport,
-                  min_length=8, own_port=own_port),
-        Signature((At(0, b"<"), Only(1, 2, FIRST_DIGIT), Only(2, 3, DIGITS), At(3, b">"), Only(4, 24, UTF8_TEXT)), verdict,
-                  transport=transport, min_length=8, own_port=own_port),
-        Signature((At(0, b"<1"), Only(2, 4, DIGITS), At(4, b">"), Only(5, 24, UTF8_TEXT)), verdict, transport=transport,
-                  min_length=8, own_port=own_port),
+        Signature(
+            (At(0, b"<"), Only(1, 2, DIGITS), At(2, b">"), Only(3, 24, UTF8_TEXT)),
+            verdict,
+            transport=transport,
+            min_length=8,
+            own_port=own_port,
+        ),
+        Signature(
+            (At(0, b"<"), Only(1, 2, FIRST_DIGIT), Only(2, 3, DIGITS), At(3, b">"), Only(4, 24, UTF8_TEXT)),
+            verdict,
+            transport=transport,
+            min_length=8,
+            own_port=own_port,
+        ),
+        Signature(
+            (At(0, b"<1"), Only(2, 4, DIGITS), At(4, b">"), Only(5, 24, UTF8_TEXT)),
+            verdict,
+            transport=transport,
+            min_length=8,
+            own_port=own_port,
+        ),
     )
 
 
@@ -26,10 +41,21 @@ PROTOCOL = Protocol(
     signatures=(
         *_priorities("udp", MAYBE, own_port=False),
         *_priorities("tcp", MAYBE, own_port=True),
+        # RFC 5424 §6.2.2, §6.2.3: version 1, and a time in this century.
+        Signature((At(0, b"<"), Only(1, 2, DIGITS), Has(b">1 20", 2, 9), Only(9, 24, ASCII_TEXT)), YES, min_length=24),
         # RFC 6587 §3.4.1
         *(
-            Signature((Only(0, digits, DIGITS), At(digits, b" <"), Only(digits + 2, digits + 3, FIRST_DIGIT), Has(b">", digits + 3, digits + 6)),
-                      YES, "orig", "tcp")
+            Signature(
+                (
+                    Only(0, digits, DIGITS),
+                    At(digits, b" <"),
+                    Only(digits + 2, digits + 3, FIRST_DIGIT),
+                    Has(b">", digits + 3, digits + 6),
+                ),
+                YES,
+                "orig",
+                "tcp",
+            )
             for digits in (2, 3, 4)
         ),
     ),

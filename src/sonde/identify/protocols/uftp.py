@@ -9,7 +9,9 @@ PROTOCOL = Protocol(
     "UFTP protocol.txt",
     udp_ports=(1044,),
     signatures=tuple(
-        Signature((At(0, bytes([version, function])), At(15, b"\0" + bytes([function]))), YES, transport="udp", min_length=20)
+        Signature(
+            (At(0, bytes([version, function])), At(15, b"\0" + bytes([function]))), YES, transport="udp", min_length=20
+        )
         for version in (0x30, 0x31, 0x40, 0x50)
         for function in range(1, 21)
     ),

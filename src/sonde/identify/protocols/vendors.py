@@ -6,8 +6,8 @@ AVAST = Protocol(
     "avast",
     "Avast antivirus",
     "observed",
-    # "NOSA", then the length of the message, little-endian.
-    signatures=begins("NOSA", verdict=YES, transport="tcp", parts=(Length(4, 2, little=True, fit="within"),), min_length=12),
+    # "NOSA", then the length of the message.
+    signatures=begins("NOSA", verdict=YES, transport="tcp", parts=(Length(4, 2, fit="within"),), min_length=12),
     aliases={"ndpi": ("AVAST",)},
 )
 ALICLOUD = Protocol(
@@ -24,7 +24,17 @@ EAQ = Protocol(
     "observed",
     udp_ports=(6000,),
     # Sixteen octets: number, time in seconds and microseconds, size.
-    signatures=(Signature((At(0, b"\0\0"), At(4, b"\0\0"), At(8, b"\0"), At(12, b"\0\0"), Only(14, 15, b"\x60\x90"), At(15, b"\0")), MAYBE, "both", "udp", 16, 16, own_port=True),),
+    signatures=(
+        Signature(
+            (At(0, b"\0\0"), At(4, b"\0\0"), At(8, b"\0"), At(12, b"\0\0"), Only(14, 15, b"\x60\x90"), At(15, b"\0")),
+            MAYBE,
+            "both",
+            "udp",
+            16,
+            16,
+            own_port=True,
+        ),
+    ),
     aliases={"ndpi": ("EAQ",)},
 )
 OOKLA = Protocol(
@@ -62,7 +72,9 @@ SAP = Protocol(
     signatures=(
         Signature((Length(0, 4, add=4), At(4, b"NI_")), YES, transport="tcp"),
         # DIAG: communication flags and mode of a first message, and its length.
-        Signature((Length(0, 4, add=4), At(4, b"\xff\xff\xff\xff"), Has(b"\x10\x04", 200, 420)), MAYBE, "orig", "tcp", 200),
+        Signature(
+            (Length(0, 4, add=4), At(4, b"\xff\xff\xff\xff"), Has(b"\x10\x04", 200, 420)), MAYBE, "orig", "tcp", 200
+        ),
     ),
     aliases={"ndpi": ("SAP",), "wireshark": ("sapni",)},
 )
@@ -108,7 +120,19 @@ NANO = Protocol(
     tcp_ports=(7075,),
     udp_ports=(7075,),
     # "R", network, versions (highest, used, lowest), type, extensions.
-    signatures=(Signature((At(0, b"R"), Only(1, 2, b"ABCX"), Number(2, 1, 13, 40), Number(3, 1, 13, 40), Number(4, 1, 13, 40), Number(5, 1, 2, 15)), YES),),
+    signatures=(
+        Signature(
+            (
+                At(0, b"R"),
+                Only(1, 2, b"ABCX"),
+                Number(2, 1, 13, 40),
+                Number(3, 1, 13, 40),
+                Number(4, 1, 13, 40),
+                Number(5, 1, 2, 15),
+            ),
+            YES,
+        ),
+    ),
     aliases={"ndpi": ("Nano",), "wireshark": ("nano",)},
 )
 PROTOCOLS = (AVAST, ALICLOUD, EAQ, OOKLA, CHECKPOINT, LOTUS, SAP, JRMI, RPC_OVER_HTTP, ICECAST, VHUA, NANO)

@@ -7,6 +7,12 @@ PROTOCOL = Protocol(
     "Remote Framebuffer (VNC)",
     "RFC 6143",
     tcp_ports=(5900, 5901, 5902, 5903),
-    signatures=(Signature((At(0, b"RFB 00"), Only(6, 7, DIGITS), At(7, b".00"), Only(10, 11, DIGITS), At(11, b"\n")), YES, transport="tcp"),),
+    signatures=(
+        Signature(
+            (At(0, b"RFB 00"), Only(6, 7, DIGITS), At(7, b".00"), Only(10, 11, DIGITS), At(11, b"\n")),
+            YES,
+            transport="tcp",
+        ),
+    ),
     aliases={"ndpi": ("VNC",), "zeek": ("rfb",), "wireshark": ("vnc",)},
 )

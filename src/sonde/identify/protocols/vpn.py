@@ -18,7 +18,13 @@ TINC = Protocol(
     udp_ports=(655,),
     # "0", the name, version 17 (and minor).
     signatures=(
-        *begins("0 ", verdict=YES, transport="tcp", parts=(Has(b" 17", 3, 40), Has(b"\n", 5, 48), Only(2, 6, PRINTABLE)), max_length=64),
+        *begins(
+            "0 ",
+            verdict=YES,
+            transport="tcp",
+            parts=(Has(b" 17", 3, 40), Has(b"\n", 5, 48), Only(2, 6, PRINTABLE)),
+            max_length=64,
+        ),
     ),
     aliases={"ndpi": ("TINC",)},
 )

@@ -12,7 +12,18 @@ PROTOCOL = Protocol(
     signatures=tuple(
         begun
         for namespace in NAMESPACES
-        for begun in begins("<?xml ", "<soap", "<SOAP", "<s:Env", "<env:", "<wsdl", "<e:Env", verdict=YES, transport="udp", parts=(Has(namespace, 6, 1400),))
+        for begun in begins(
+            "<?xml ",
+            "<soap",
+            "<SOAP",
+            "<s:Env",
+            "<env:",
+            "<wsdl",
+            "<e:Env",
+            verdict=YES,
+            transport="udp",
+            parts=(Has(namespace, 6, 1400),),
+        )
     ),
     aliases={"ndpi": ("WSD",), "wireshark": ("wsdd",)},
 )

@@ -1,6 +1,6 @@
 """XMPP (RFC 6120): a stream of XML, which its first element names."""
 
-from sonde.schema import MAYBE, YES, Has, Protocol, begins
+from sonde.schema import MAYBE, UTF8_TEXT, YES, Has, Only, Protocol, begins
 
 PROTOCOL = Protocol(
     "xmpp",
@@ -11,7 +11,18 @@ PROTOCOL = Protocol(
         *begins("<stream:stream ", "<?xml version='1.0' ?><stream:stream", verdict=YES, transport="tcp"),
         *begins("<?xml ", verdict=YES, transport="tcp", parts=(Has(b"<stream:stream", 6, 128),)),
         *begins("<?xml ", verdict=YES, transport="tcp", parts=(Has(b"jabber:", 6, 256),)),
-        *begins("<?xml version='1.0'", "<?xml version=\"1.0\"", verdict=MAYBE, transport="tcp", max_length=64, own_port=True),
+        *begins(
+            "<presence ",
+            "<iq ",
+            "<message ",
+            "<presence/>",
+            verdict=MAYBE,
+            transport="tcp",
+            parts=(Only(4, 40, UTF8_TEXT),),
+        ),
+        *begins(
+            "<?xml version='1.0'", '<?xml version="1.0"', verdict=MAYBE, transport="tcp", max_length=64, own_port=True
+        ),
     ),
     starts_tls=True,
     aliases={"ndpi": ("Jabber",), "zeek": ("xmpp",), "wireshark": ("xmpp",)},
