@@ -17,7 +17,7 @@ from sonde.table.streams import (
     hold,
     release_held,
 )
-from sonde.table.turns import DATAGRAM, HELD, LOST
+from sonde.table.turns import DATAGRAM, FROM_POOL, HELD, LOST
 from sonde.wire import Int, Ints, Kernel, Row, Rows, Wire, kernel
 
 # Places in Conns.count. Rows from FRESH on were never used: their memory is untouched.
@@ -219,7 +219,8 @@ def make_drivers(dissector: Dissector) -> Drivers:
             if row < 0:
                 continue
             conn = conns.rows[row]
-            step(wire, stream, conn, turn, streams, out)
+            octets = streams.pool.octets if turn["source"] == FROM_POOL else wire
+            step(octets, stream, conn, turn, streams, out)
             stream["confirmed"] = conn["confirmed"]
             if conn["done"][0] == 1 and conn["done"][1] == 1:
                 stream["violated"] = conn["violated"]
