@@ -9,7 +9,7 @@ import pytest
 from sonde.dissect.secure_shell.choices import complete, read_lists
 from sonde.dissect.ssh import DISSECTOR, SshRecord
 from sonde.table.out import LENGTH_BITS, NO_TEXT
-from tests.bench import trial
+from tests.bench import Sample, trial
 
 CLIENT, SERVER = b"SSH-2.0-Example_1.0 with comment\r\n", b"SSH-2.0-Server_2\r\n"
 #: Client: kex, host key, ciphers, MACs and compressions in both directions, languages (RFC 4253 §7.1).
@@ -221,6 +221,15 @@ def test_a_name_only_run_stops_at_the_banner() -> None:
 
 
 def test_no_key_leaves_but_as_its_fingerprint() -> None:
-    from sonde.record import catalogue  # noqa: PLC0415
+    from sonde.record import catalogue
 
     assert not {"host_key", "client_lists", "server_lists"} & set(catalogue(SshRecord))
+
+
+SAMPLES = {
+    "ssh": [
+        # Without ciphertext: what sizes tell depends on the segments, as it must.
+        Sample([*EXCHANGE], stream=True, ports=(40000, 22)),
+        Sample([(1, b"Welcome\r\n" + SERVER), (0, b"SSH-1.5-old\n")], stream=True, ports=(40000, 22)),
+    ]
+}

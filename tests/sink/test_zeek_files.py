@@ -12,8 +12,9 @@ MS = 1_000_000
 
 def convert(**fields: Any) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     row = {
-        "ts": 1_700_000_000 * 1000 * MS, "uid": "C1", "orig_ip": "192.0.2.7", "orig_port": 40000, "resp_ip": "192.0.2.1",
-        "resp_port": 80, "trans_depth": 1, "request_body_len": 0, "response_body_len": 51, "response_length": 51,
+        "ts": 1_700_000_000 * 1000 * MS, "uid": "C1", "orig_ip": "192.0.2.7", "orig_port": 40000,
+        "resp_ip": "192.0.2.1", "resp_port": 80, "trans_depth": 1, "request_body_len": 0, "response_body_len": 51,
+        "response_length": 51,
         "request_length": None, "response_decoded_len": None, "response_after": 20 * MS, "request_body_time": None,
         "response_body_time": 3 * MS, "request_encoding": None, "response_encoding": None, "anomalies": None,
         "resp_mime": "text/plain", "orig_mime": None, "orig_filename": None, "resp_filename": "a.txt",

@@ -15,7 +15,7 @@ def flow(**fields: Any) -> list[tuple[str, dict[str, Any]]]:
     counts = dict.fromkeys(
         f"{side}_{name}" for side in ("orig", "resp") for name in ("stream", "missed", "packets", "octets")
     )
-    row = {name: 0 for name in counts} | {
+    row = dict.fromkeys(counts, 0) | {
         "start": SECOND, "end": 3 * SECOND, "uid": "C1", "orig_ip": "192.0.2.7", "orig_port": 4000,
         "resp_ip": "192.0.2.1", "resp_port": 4789, "ip_protocol": 17, "carries": None, "protocol": None,
         "confirmed": False, "state": "SF", "history": "Dd", "vlan": None, "inner_vlan": None, "community_id": "1:x",

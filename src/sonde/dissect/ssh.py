@@ -12,7 +12,8 @@ for each distinct pair of a run, because most clients of the world send one of a
 Authentication (RFC 4252) is told by sizes alone. The server's answer to the request for the
 service is SERVICE_ACCEPT, 17 octets; USERAUTH_SUCCESS is one octet, and shorter by 16 under
 every padding rule in use. What answers the first attempt otherwise is a failure, for clients
-begin with the method `none`; answers of its size are failures too.
+begin with the method `none`; answers of its size are failures too. Messages are told apart
+by the segments they come in.
 """
 
 from typing import Annotated
@@ -22,8 +23,20 @@ import numpy as np
 from sonde.dissect.api import Dissector, Out, places, state
 from sonde.dissect.secure_shell.choices import complete
 from sonde.schema import (
-    ABSENT, ENDPOINT, PROTOCOL, U8, Bool, Field, Octets, Protocol, Record, Signature, Text, TextList, Verdict,
-)  # fmt: skip
+    ABSENT,
+    ENDPOINT,
+    PROTOCOL,
+    U8,
+    Bool,
+    Field,
+    Octets,
+    Protocol,
+    Record,
+    Signature,
+    Text,
+    TextList,
+    Verdict,
+)
 from sonde.table.out import GAP, OWN_ANOMALY, TRUNCATED, UNANSWERED, UNASKED, close_row, open_row, save
 from sonde.wire import Int, Row, Wire, find, kernel, octets, starts, u8, u32
 
@@ -231,7 +244,7 @@ def weigh(length: Int, conn: Row, record: Row) -> None:
 
 @kernel
 def finish(conn: Row, out: Out) -> None:
-    """The flow ended: close its row."""
+    """Close the row: the flow ended."""
     if conn["row"] == 0:
         return
     record = out.rows[conn["row"]]

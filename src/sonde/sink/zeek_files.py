@@ -41,20 +41,23 @@ def bodies(c: dict[str, list[Any]], row: int) -> Iterator[tuple[str, Row]]:
         total = None if c[f"{kind}_encoding"][row] else c[f"{kind}_length"][row]
         lost = total is not None and "gap" in (c["anomalies"][row] or ())
         after = c["response_after"][row] if side == "resp" else 0
-        yield "files", {
-            "ts": seconds(c["ts"][row] + (after or 0)),
-            "fuid": name,
-            **ids(c, row),
-            "source": "HTTP",
-            "depth": 0,
-            "analyzers": [],
-            "mime_type": c[f"{side}_mime"][row],
-            "filename": c[f"{side}_filename"][row],
-            "duration": seconds(c[f"{kind}_body_time"][row]),
-            "is_orig": side == "orig",
-            "seen_bytes": seen,
-            "total_bytes": total,
-            "missing_bytes": max(total - seen, 0) if lost else 0,
-            "overflow_bytes": 0,
-            "timedout": False,
-        }
+        yield (
+            "files",
+            {
+                "ts": seconds(c["ts"][row] + (after or 0)),
+                "fuid": name,
+                **ids(c, row),
+                "source": "HTTP",
+                "depth": 0,
+                "analyzers": [],
+                "mime_type": c[f"{side}_mime"][row],
+                "filename": c[f"{side}_filename"][row],
+                "duration": seconds(c[f"{kind}_body_time"][row]),
+                "is_orig": side == "orig",
+                "seen_bytes": seen,
+                "total_bytes": total,
+                "missing_bytes": max(total - seen, 0) if lost else 0,
+                "overflow_bytes": 0,
+                "timedout": False,
+            },
+        )
