@@ -14,8 +14,9 @@ from sonde.dissect.api import Dissector, outs
 from sonde.dissect.driver import Drivers, make_drivers, new_conns
 from sonde.schema import NO_TIME, Record, columns, table_name
 from sonde.table.out import COMMON_ANOMALIES, DONE, LENGTH_BITS, LENGTH_MASK, OWN_ANOMALY, Out, new_out
-from sonde.table.streams import DISSECTING, new_streams, open_stream
-from sonde.table.turns import DATA, DATAGRAM, LOST, TURN
+from sonde.table.pool import size_class, take
+from sonde.table.streams import DISSECTING, Streams, new_streams, open_stream
+from sonde.table.turns import DATA, DATAGRAM, FROM_POOL, LOST, TURN
 
 _DRIVERS: dict[str, Drivers] = {}
 START_NS = 1_700_000_000_000_000_000
@@ -44,6 +45,7 @@ def trial(
     ports: tuple[int, int] = (40000, 0),
     prefix: bytes = b"",
     suffix: bytes = b"",
+    from_pool: bool = False,
     conn: dict[str, Any] | None = None,
     step_ns: int = 1_000_000,
     counts: dict[str, Any] | None = None,
@@ -51,8 +53,8 @@ def trial(
     """Show (side, octets) in turn; a number in place of octets is a gap of that length.
 
     Message n arrives n steps (milliseconds) after START_NS. All messages lie in one wire buffer,
-    each between `prefix` and `suffix`. `conn`, if given, receives the final state row;
-    `counts` those of each table.
+    each between `prefix` and `suffix`; or, `from_pool`, where reassembly puts what came early
+    or in fragments. `conn`, if given, receives the final state row; `counts` those of each table.
     """
     name = dissector.protocol.name
     drivers = _DRIVERS.setdefault(name, make_drivers(dissector))
@@ -76,6 +78,9 @@ def trial(
     place = open_stream(streams, 0)
     streams.rows[place]["state"] = DISSECTING
     turns["stream"] = place
+    if from_pool:
+        _move_to_pool(turns, bytes(wire), streams)
+        wire = bytearray()
     tables = {record: new_out(record, 256, room) for record in dissector.records}
     out = outs(dissector, list(tables.values()))
     order = np.arange(len(messages), dtype=np.int64)
@@ -91,6 +96,15 @@ def trial(
         table_name(record): [_decode(dissector, record, table, n) for n in table.done[: table.count[DONE]]]
         for record, table in tables.items()
     }
+
+
+def _move_to_pool(turns: Any, wire: bytes, streams: Streams) -> None:  # noqa: ANN401
+    for turn in turns[turns["kind"] != LOST]:
+        number = int(turn["frame"]) - 1
+        at, length = int(turn["at"]), int(turn["length"])
+        chunk = take(streams.pool, size_class(max(length, 1)))
+        streams.pool.octets[chunk : chunk + length] = np.frombuffer(wire[at : at + length], np.uint8)
+        turns[number]["at"], turns[number]["source"] = chunk, FROM_POOL
 
 
 def _decode(dissector: Dissector, record: type[Record], out: Out, number: int) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from sonde.dissect.dhcp import DISSECTOR
-from tests.bench import trial
+from tests.bench import Sample, trial
 
 MAC = bytes.fromhex("00005e005301")  # RFC 7042 §2.1.1: for documentation
 XID = 0x3903F326
@@ -16,7 +16,7 @@ def option(number: int, value: bytes | str) -> bytes:
     return bytes([number, len(octets)]) + octets
 
 
-def message(op: int, options: bytes, *, assigned: str = "0.0.0.0", file: bytes = b"", name: bytes = b"") -> bytes:  # noqa: S104
+def message(op: int, options: bytes, *, assigned: str = "0.0.0.0", file: bytes = b"", name: bytes = b"") -> bytes:
     return (
         bytes([op, 1, 6, 0]) + XID.to_bytes(4, "big") + b"\0\5" + b"\x80\0"  # five seconds, broadcast
         + bytes(4) + bytes(map(int, assigned.split("."))) + bytes(4) + bytes(4)
@@ -135,3 +135,6 @@ def test_every_prefix_reads_the_same_whatever_follows_it() -> None:
 
 def test_what_is_neither_request_nor_reply_is_malformed() -> None:
     assert read(b"\3" + ACK[1:])["status"] == 2
+
+
+SAMPLES = {"dhcp": [Sample([(0, DISCOVER), (1, ACK)], ports=(68, 67))]}

@@ -83,7 +83,8 @@ EXCHANGES: dict[str, Messages] = {
 @pytest.mark.parametrize("name", EXCHANGES)
 def test_segmentation_changes_no_row(name: str) -> None:
     def timeless(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        return [{**row, "ts": 0} for row in rows]
+        times = ("ts", "response_after", "request_body_time", "response_body_time")
+        return [{**row, **dict.fromkeys(times)} for row in rows]
 
     messages = EXCHANGES[name]
     assert timeless(read(*octet_by_octet(messages))) == timeless(read(*messages))
@@ -94,6 +95,20 @@ def test_every_prefix_reads_the_same_whatever_follows_it() -> None:
     for length in range(1, len(whole), 3):
         rows = read((0, whole[:length]), suffix=b"\0" * 8)
         assert rows == read((0, whole[:length]), suffix=b"\xff" * 8)
+
+
+def test_lengths_and_times_of_bodies_are_told() -> None:
+    # The response comes in three: its head, a piece of the body, and the rest, a millisecond each.
+    head, body = OK[:-51], OK[-51:]
+    (row,) = read((0, POST), (1, head), (1, body[:20]), (1, body[20:]))
+    assert (row["request_length"], row["response_length"]) == (7, 51)
+    assert (row["response_after"], row["request_body_time"], row["response_body_time"]) == (1_000_000, 0, 1_000_000)
+    (cut,) = read((0, GET), (1, head), (1, body[:20]))
+    assert (cut["response_body_len"], cut["response_body_time"], cut["anomaly"]) == (20, None, ["body_incomplete"])
+    (endless,) = read((0, GET), (1, b"HTTP/1.0 200 OK\r\n\r\n" + b"x" * 200))
+    assert (endless["response_body_len"], endless["response_length"], endless["response_body_time"]) == (200, None, None)
+    (chunked,) = read((0, GET), (1, CHUNKED[:-20]), (1, CHUNKED[-20:]))
+    assert (chunked["response_length"], chunked["response_body_time"]) == (None, 1_000_000)
 
 
 def test_chunks_count_without_their_framing() -> None:

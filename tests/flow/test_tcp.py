@@ -40,7 +40,7 @@ def segments(script: str) -> list[Segment]:
     return found
 
 
-def flows_of(found: list[Segment], *, port: int = PORT, servers: tuple[int, ...] = ()) -> Any:  # noqa: ANN401
+def flows_of(found: list[Segment], *, port: int = PORT, servers: tuple[int, ...] = ()) -> Any:
     packets = np.zeros(len(found), PACKET)
     for number, (side, flags, seq, ack, length, seen) in enumerate(found):
         packet = packets[number]
@@ -53,7 +53,7 @@ def flows_of(found: list[Segment], *, port: int = PORT, servers: tuple[int, ...]
     return update(packets, servers)
 
 
-def update(packets: Any, servers: tuple[int, ...] = ()) -> Any:  # noqa: ANN401
+def update(packets: Any, servers: tuple[int, ...] = ()) -> Any:
     flows, known = new_flows(16), np.zeros(65536, np.uint8)
     known[list(servers)] = 3
     update_flows(flows, packets, Limits().as_array(), known, np.zeros(len(DROPS), np.int64))

@@ -9,7 +9,7 @@ from sonde.sink.zeek_logs import State
 
 SECOND = 1_000_000_000
 CLIENT, SERVER, ALL = "192.0.2.7", "192.0.2.1", "255.255.255.255"
-NONE = "0.0.0.0"  # noqa: S104
+NONE = "0.0.0.0"
 
 
 def message(seconds: float, kind: str, **fields: Any) -> dict[str, Any]:
@@ -32,7 +32,8 @@ def convert(*messages: dict[str, Any]) -> list[dict[str, Any]]:
 DISCOVER = message(10, "DISCOVER", host_name="host7", requested_ip="192.0.2.99")
 OFFER = message(10.5, "OFFER", uid="C2", orig_ip=CLIENT, resp_ip=SERVER, assigned_ip=CLIENT)
 REQUEST = message(11, "REQUEST", requested_ip=CLIENT)
-ACK = message(12, "ACK", uid="C2", orig_ip=CLIENT, resp_ip=SERVER, assigned_ip=CLIENT, lease_time=900, domain="example.org")
+LEASE = {"lease_time": 900, "domain": "example.org"}
+ACK = message(12, "ACK", uid="C2", orig_ip=CLIENT, resp_ip=SERVER, assigned_ip=CLIENT, **LEASE)
 
 
 def test_an_exchange_is_one_row() -> None:

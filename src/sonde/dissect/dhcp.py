@@ -13,13 +13,45 @@ import numpy as np
 
 from sonde.dissect.api import Dissector, Out, places, state
 from sonde.schema import (
-    ENDPOINT, NO_TEXT, PERSON, PROTOCOL, U8, U16, U32, Bool, Field, IPv4, Mac, Octets, Protocol, Record, Signature, Text,
-    TextList, U32List, Verdict, code,
-)  # fmt: skip
+    ENDPOINT,
+    NO_TEXT,
+    PERSON,
+    PROTOCOL,
+    U16,
+    U32,
+    Bool,
+    Field,
+    IPv4,
+    Mac,
+    Octets,
+    Protocol,
+    Record,
+    Signature,
+    Text,
+    TextList,
+    U32List,
+    Verdict,
+    code,
+)
 from sonde.table.out import (
-    LENGTH_BITS, LENGTH_MASK, MALFORMED, OWN_ANOMALY, TEXT, TRUNCATED, begin_item, begin_text, close_row, end_item,
-    end_text, open_row, put_ipv4, put_octet, put_octets, put_u32, save,
-)  # fmt: skip
+    LENGTH_BITS,
+    LENGTH_MASK,
+    MALFORMED,
+    OWN_ANOMALY,
+    TEXT,
+    TRUNCATED,
+    begin_item,
+    begin_text,
+    close_row,
+    end_item,
+    end_text,
+    open_row,
+    put_ipv4,
+    put_octet,
+    put_octets,
+    put_u32,
+    save,
+)
 from sonde.wire import Int, Row, Wire, kernel, octets, u8, u16, u32, u48
 
 # Octet offsets in the header (RFC 2131 §2, figure 1).
@@ -49,8 +81,10 @@ for _option in (HOST_NAME, DOMAIN, MESSAGE, VENDOR, CLIENT_ID, TFTP_NAME, BOOT_F
     SIZES[_option] = -1
 FQDN_FIXED, FQDN_ENCODED = 3, 4  # octets before the name; the flag that it is in DNS form (RFC 4702 §2.1)
 
-MESSAGES = dict(enumerate("DISCOVER OFFER REQUEST DECLINE ACK NAK RELEASE INFORM FORCERENEW LEASEQUERY LEASEUNASSIGNED "
-    "LEASEUNKNOWN LEASEACTIVE BULKLEASEQUERY LEASEQUERYDONE ACTIVELEASEQUERY LEASEQUERYSTATUS TLS".split(), 1))  # fmt: skip
+_MESSAGES = """
+    DISCOVER OFFER REQUEST DECLINE ACK NAK RELEASE INFORM FORCERENEW LEASEQUERY LEASEUNASSIGNED LEASEUNKNOWN LEASEACTIVE
+    BULKLEASEQUERY LEASEQUERYDONE ACTIVELEASEQUERY LEASEQUERYSTATUS TLS"""
+MESSAGES = dict(enumerate(_MESSAGES.split(), 1))
 MessageKind = code(MESSAGES)
 Direction = code({1: "request", 2: "reply"})
 

@@ -41,9 +41,11 @@ STATE = state(
     ("length", "i8", (2,)),  # Content-Length; -1 none
     ("body", "i8", (2,)),  # octets of the body so far, with those yet to skip
     ("queue", "i8", (MAX_PENDING,)),  # rows that wait for a response
+    ("begun", "i8", (2,)),  # when the body's first octet came
     ("tail", "i8", (2,)),  # the last four octets of the body
     ("odd", "i8", (2,)),  # anomalies for the row of a side
     ("depth", "i8"),
+    ("now", "i8"),
     ("scanned", "i4", (2,)),  # octets of the line that hold no LF
     ("looked", "i4", (2,)),  # octets kept in `first`
     ("oldest", "i4"),
@@ -95,6 +97,7 @@ def advance(wire: Wire, at: Int, end: Int, conn: Row, turn: Row, out: Out) -> In
     """Take lines and bodies of one side as far as they go."""
     side = np.int64(turn["side"])
     start = at
+    conn["now"] = turn["ts"]
     if conn["lost"][side] == 1:
         find_again(conn, side, out)
     while at < end and conn["done"][side] == 0 and conn["skip"][side] == 0:
@@ -105,6 +108,8 @@ def advance(wire: Wire, at: Int, end: Int, conn: Row, turn: Row, out: Out) -> In
         if phase == HEAD:
             at = read_head(wire, at, end, conn, side, out)
         elif phase == BODY:
+            if conn["body"][side] == 0:
+                conn["begun"][side] = turn["ts"]
             at += take_body(wire, at, end, conn, side)
             if conn["left"][side] == 0:
                 end_body(conn, side, out)
@@ -378,7 +383,8 @@ def read_status(wire: Wire, at: Int, end: Int, conn: Row, turn: Row, out: Out) -
         return False
     side = np.int64(turn["side"])
     conn["status"] = status
-    if conn["pending"] == 0:
+    asked = conn["pending"] > 0
+    if not asked:
         out.rows[new_row(conn, turn, out, PLAIN_REQUEST)]["anomaly"] |= np.uint64(UNASKED)
     row = np.int64(conn["queue"][conn["oldest"]])
     if status > INTERIM_LAST or status == SWITCHING:
@@ -387,6 +393,8 @@ def read_status(wire: Wire, at: Int, end: Int, conn: Row, turn: Row, out: Out) -
     record = out.rows[row]
     record["version"] = version
     record["status_code"] = status
+    if asked:
+        record["response_after"] = turn["ts"] - record["ts"]
     reason = skip_blanks(wire, stop, end)
     record["status_msg"] = save_text(wire, reason, drop_blanks(wire, reason, end), record, AT.status_msg, out)
     if status <= INTERIM_LAST:

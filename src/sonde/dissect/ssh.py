@@ -12,7 +12,8 @@ for each distinct pair of a run, because most clients of the world send one of a
 Authentication (RFC 4252) is told by sizes alone. The server's answer to the request for the
 service is SERVICE_ACCEPT, 17 octets; USERAUTH_SUCCESS is one octet, and shorter by 16 under
 every padding rule in use. What answers the first attempt otherwise is a failure, for clients
-begin with the method `none`; answers of its size are failures too.
+begin with the method `none`; answers of its size are failures too. Messages are told apart
+by the segments they come in.
 """
 
 from typing import Annotated
@@ -22,8 +23,20 @@ import numpy as np
 from sonde.dissect.api import Dissector, Out, places, state
 from sonde.dissect.secure_shell.choices import complete
 from sonde.schema import (
-    ABSENT, ENDPOINT, PROTOCOL, U8, Bool, Field, Octets, Protocol, Record, Signature, Text, TextList, Verdict,
-)  # fmt: skip
+    ABSENT,
+    ENDPOINT,
+    PROTOCOL,
+    U8,
+    Bool,
+    Field,
+    Octets,
+    Protocol,
+    Record,
+    Signature,
+    Text,
+    TextList,
+    Verdict,
+)
 from sonde.table.out import GAP, OWN_ANOMALY, TRUNCATED, UNANSWERED, UNASKED, close_row, open_row, save
 from sonde.wire import Int, Row, Wire, find, kernel, octets, starts, u8, u32
 
@@ -32,6 +45,7 @@ MARK, DASH, DOT, CR, LF = octets("SSH-"), 45, 46, 13, 10
 MAX_LINE = 1024  # RFC 4253 §4.2 allows 255; some devices send more
 MAX_LINES = 32  # that a server may send before its banner
 HEADER, LEAST_PACKET, MOST_PACKET = 5, 5, 1 << 16  # §6: 35000 octets are the least that must be taken
+CLIENT_FIRST, CLIENT_LAST = 30, 34  # of these the even ones
 PUBKEY, REPLY, GROUP_REPLY = 30, 31, 33  # messages that begin with the host key (RFC 4432, §8, RFC 4419)
 KEXINIT, NEWKEYS, COOKIE = 20, 21, 16
 MAX_KEY_NAME = 64  # §6.6: names of algorithms
@@ -88,6 +102,7 @@ STATE = state(
     ("lines", "u1", (2,)),
     ("major", "u1", (2,)),  # version that a side's banner offers: 1, 2, or 3 for both
     ("asked", "u1"),  # the client sent ciphertext
+    ("flipped", "u1"),  # the responder turned out to be the client
     ("decided", "u1"),  # nothing more is told of authentication
 )
 
@@ -110,7 +125,7 @@ def advance(wire: Wire, at: Int, end: Int, conn: Row, turn: Row, out: Out) -> In
         return read_line(wire, at, end, conn, side, record, out)
     if phase == PACKETS:
         return read_packet(wire, at, end, conn, side, record, out)
-    if side == 0:
+    if side == np.int64(conn["flipped"]):
         conn["asked"] = 1
     elif conn["asked"] == 1:  # before that it can only be EXT_INFO (RFC 8308 §2.4)
         weigh(end - at, conn, record)
@@ -183,16 +198,28 @@ def read_packet(wire: Wire, at: Int, end: Int, conn: Row, side: Int, record: Row
     if end - at < 4 + length:
         return 0
     kind, body, stop = u8(wire, at + HEADER), at + HEADER + 1, at + 4 + length - padding
+    if CLIENT_FIRST <= kind <= CLIENT_LAST and kind & 1 == 0 and not is_key(wire, body, stop):
+        settle_roles(side, conn, record)  # only clients send these, but for a key by RSA
+    by_client = side == np.int64(conn["flipped"])
     if kind == KEXINIT and stop - body > COOKIE:
-        if side == 0:
+        if by_client:
             record["client_lists"] = save(out, AT.client_lists, wire, body + COOKIE, stop)
         else:
             record["server_lists"] = save(out, AT.server_lists, wire, body + COOKIE, stop)
     elif kind == NEWKEYS:
         conn["phase"][side] = CIPHERTEXT
-    elif side == 1 and (kind == PUBKEY or kind == REPLY or kind == GROUP_REPLY) and is_key(wire, body, stop):
+    elif not by_client and (kind == PUBKEY or kind == REPLY or kind == GROUP_REPLY) and is_key(wire, body, stop):
         record["host_key"] = save(out, AT.host_key, wire, body + 4, body + 4 + u32(wire, body))
     return 4 + length
+
+
+@kernel
+def settle_roles(client: Int, conn: Row, record: Row) -> None:
+    """Exchange what is known of both sides where the responder is the client, as behind some tunnels."""
+    if client != np.int64(conn["flipped"]):
+        conn["flipped"] = client
+        record["client"], record["server"] = record["server"], record["client"]
+        record["client_lists"], record["server_lists"] = record["server_lists"], record["client_lists"]
 
 
 @kernel
@@ -231,7 +258,7 @@ def weigh(length: Int, conn: Row, record: Row) -> None:
 
 @kernel
 def finish(conn: Row, out: Out) -> None:
-    """The flow ended: close its row."""
+    """Close the row: the flow ended."""
     if conn["row"] == 0:
         return
     record = out.rows[conn["row"]]

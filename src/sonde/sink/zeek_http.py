@@ -6,13 +6,14 @@ from collections.abc import Iterator
 
 import pyarrow as pa
 
-from sonde.sink.zeek_logs import Row, State, columns_of, ids, seconds
+from sonde.sink.zeek_files import bodies, body_id
+from sonde.sink.zeek_logs import Row, State, columns_of, ids, seconds, tunnel_row
 
 ESCAPED = re.compile(r"(?:%[0-9A-Fa-f]{2})+")
 
 
 def http(batch: pa.RecordBatch, state: State) -> Iterator[tuple[str, Row]]:
-    """Write http.log; a password is never known, so its column is never there."""
+    """Write http.log, files.log for the bodies, tunnel.log for CONNECT; a password is never known, so its column is never there."""
     count, found = columns_of(batch)
     c = defaultdict(lambda: [None] * count, found)  # what the policy dropped is not there
     for row in range(count):
@@ -40,11 +41,16 @@ def http(batch: pa.RecordBatch, state: State) -> Iterator[tuple[str, Row]]:
             "tags": [],
             "username": c["username"][row],
             "proxied": c["proxied"][row],
+            "orig_fuids": listed(body_id(c, row, "orig")),
             "orig_filenames": listed(c["orig_filename"][row]),
             "orig_mime_types": listed(c["orig_mime"][row]),
+            "resp_fuids": listed(body_id(c, row, "resp")),
             "resp_filenames": listed(c["resp_filename"][row]),
             "resp_mime_types": listed(c["resp_mime"][row]),
         }
+        yield from bodies(c, row)
+        if c["tunnel"][row] and c["method"][row] == "CONNECT":
+            yield "tunnel", {**tunnel_row(c, row, "HTTP"), "id.orig_p": 0}  # whoever uses the proxy
 
 
 def uri(path: str | None, query: str | None) -> str | None:

@@ -14,6 +14,8 @@ SERVICES = {"tls": "ssl", "dtls": "ssl", "mdns": "dns", "llmnr": "dns", "nbns": 
             "kerberos": "krb", "rdp": "rdp", "netbios-ssn": "smb", "smb": "smb"}
 TUNNEL_TYPES = {"ipip": "IP", "6in4": "IP", "4in6": "IP", "gre": "GRE", "erspan": "GRE", "vxlan": "VXLAN",
                 "geneve": "GENEVE", "gtp-u": "GTPv1", "teredo": "TEREDO", "ayiya": "AYIYA"}
+#: Tunnels without connection, of which Zeek does not say that they end.
+ENDLESS_TUNNELS = {"IP", "GRE"}
 
 
 @dataclass
@@ -66,19 +68,26 @@ def conn(batch: pa.RecordBatch, state: State) -> Iterator[tuple[str, Row]]:
         number = c["ip_protocol"][row]
         carries = c["carries"][row]
         if carries in TUNNEL_TYPES:
-            for action, stamp in (("Tunnel::DISCOVER", c["start"][row]), ("Tunnel::CLOSE", c["end"][row])):
-                yield "tunnel", {
-                    "ts": seconds(stamp), **ids(c, row),
-                    "tunnel_type": f"Tunnel::{TUNNEL_TYPES[carries]}", "action": action,
-                }
+            kind = TUNNEL_TYPES[carries]
+            yield "tunnel", tunnel_row(c, row, kind)
+            if kind not in ENDLESS_TUNNELS:
+                yield "tunnel", {**tunnel_row(c, row, kind), "ts": seconds(c["end"][row]), "action": "Tunnel::CLOSE"}
             if number not in (TCP, UDP):
                 continue
+        elif c["protocol"][row] == "socks" and c["confirmed"][row]:
+            yield "tunnel", {**tunnel_row(c, row, "SOCKS"), "id.orig_p": 0}  # whoever uses the proxy
         yield "conn", conn_row(c, row, number)
 
 
 def services(layers: list[str] | None) -> str | None:
     """Name protocols inside each other as Zeek does."""
     return ",".join(dict.fromkeys(SERVICES.get(each, each) for each in layers)) if layers else None
+
+
+def tunnel_row(c: dict[str, list[Any]], row: int, kind: str) -> Row:
+    """Give a row of tunnel.log for the discovery of a tunnel."""
+    stamp = c["start"][row] if "start" in c else c["ts"][row]
+    return {"ts": seconds(stamp), **ids(c, row), "tunnel_type": f"Tunnel::{kind}", "action": "Tunnel::DISCOVER"}
 
 
 def conn_row(c: dict[str, list[Any]], row: int, number: int) -> Row:
@@ -142,7 +151,7 @@ def reference_id(stratum: int, number: int) -> str:
     """Spell a reference id: four letters up to stratum 1, an address beyond (RFC 5905 §7.3)."""
     raw = number.to_bytes(4, "big")
     if stratum <= 1:
-        return raw.decode("latin-1")
+        return "".join(chr(octet) if 32 <= octet <= 126 else f"\\x{octet:02x}" for octet in raw)  # noqa: PLR2004
     return ".".join(map(str, raw))
 
 

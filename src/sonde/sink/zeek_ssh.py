@@ -16,21 +16,24 @@ def ssh(batch: pa.RecordBatch, state: State) -> Iterator[tuple[str, Row]]:
     c = defaultdict(lambda: [None] * count, found)  # what the policy dropped is not there
     for row in range(count):
         key = c["host_key_fingerprint"][row]
-        yield "ssh", {
-            "ts": seconds(c["ts"][row]),
-            **ids(c, row),
-            "version": c["version"][row],
-            "auth_success": c["auth_success"][row],
-            "auth_attempts": c["auth_attempts"][row] or 0,
-            "client": c["client"][row],
-            "server": c["server"][row],
-            "cipher_alg": both(c["cipher_alg"][row], c["server_cipher_alg"][row]),
-            "mac_alg": both(c["mac_alg"][row], c["server_mac_alg"][row]),
-            "compression_alg": both(c["compression_alg"][row], c["server_compression_alg"][row]),
-            "kex_alg": c["kex_alg"][row],
-            "host_key_alg": c["host_key_alg"][row],
-            "host_key_fingerprint": None if key is None else key[:FINGERPRINT],
-        }
+        yield (
+            "ssh",
+            {
+                "ts": seconds(c["ts"][row]),
+                **ids(c, row),
+                "version": c["version"][row],
+                "auth_success": c["auth_success"][row],
+                "auth_attempts": c["auth_attempts"][row] or 0,
+                "client": c["client"][row],
+                "server": c["server"][row],
+                "cipher_alg": both(c["cipher_alg"][row], c["server_cipher_alg"][row]),
+                "mac_alg": both(c["mac_alg"][row], c["server_mac_alg"][row]),
+                "compression_alg": both(c["compression_alg"][row], c["server_compression_alg"][row]),
+                "kex_alg": c["kex_alg"][row],
+                "host_key_alg": c["host_key_alg"][row],
+                "host_key_fingerprint": None if key is None else key[:FINGERPRINT],
+            },
+        )
 
 
 def both(to_server: str | None, to_client: str | None) -> str | None:

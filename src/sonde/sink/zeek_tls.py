@@ -81,10 +81,14 @@ def certificates(batch: pa.RecordBatch, state: State) -> Iterator[tuple[str, Row
 
 
 def spell(name: str | None) -> str | None:
-    """Spell a name as Zeek does: octets that are not ASCII as backslash and two digits (RFC 2253 §2.4)."""
-    if name is None or name.isascii():
-        return name
-    return "".join(letter if letter.isascii() else octets_of(letter) for letter in name)
+    """Spell a name as Zeek does: octets that are not ASCII as backslash and two digits (RFC 2253 §2.4).
+
+    Zeek's logs double each backslash.
+    """
+    if name is None:
+        return None
+    plain = "".join(letter if letter.isascii() else octets_of(letter) for letter in name)
+    return plain.replace("\\", "\\\\")
 
 
 def octets_of(letter: str) -> str:

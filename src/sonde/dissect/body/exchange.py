@@ -29,7 +29,9 @@ from sonde.dissect.body.lines import (
     skip_blanks,
     unquote,
 )
-from sonde.schema import ENDPOINT, PERSON, PROTOCOL, U16, U32, U64, Bool, Field, Record, Text, TextList, code
+from sonde.schema import (
+    ENDPOINT, PERSON, PROTOCOL, U16, U32, U64, Bool, DurationNs, Field, Record, Text, TextList, code,
+)  # fmt: skip
 from sonde.wire import Int, Row, Wire, find, kernel, octets, starts_folded
 
 BASIC, FILENAME, MULTIPART, IDENTITY = (
@@ -54,6 +56,12 @@ class HttpRecord(Record):
     origin: Annotated[Text, Field("Origin header", ENDPOINT, ref="RFC 6454 §7")]
     request_body_len: Annotated[U64, Field("Body sent, without chunk framing", PROTOCOL, unit="octets")]
     response_body_len: Annotated[U64, Field("Body received, without chunk framing", PROTOCOL, unit="octets")]
+    request_length: Annotated[U64, Field("Length of that body as declared", PROTOCOL, unit="octets", ref="§8.6")]
+    response_length: Annotated[U64, Field("Length of that body as declared", PROTOCOL, unit="octets", ref="§8.6")]
+    response_after: Annotated[DurationNs, Field("From the request line to the last status line", PROTOCOL)]
+    # Null where the body's end is the stream's, or was not seen.
+    request_body_time: Annotated[DurationNs, Field("From first to last octet of the body sent", PROTOCOL)]
+    response_body_time: Annotated[DurationNs, Field("From first to last octet of the body received", PROTOCOL)]
     # Only of gzip, whose last octets tell it.
     response_decoded_len: Annotated[U32, Field("Body received, after content coding", PROTOCOL, unit="octets")]
     status_code: Annotated[U16, Field("Status code of the last response", PROTOCOL, ref="§15")]

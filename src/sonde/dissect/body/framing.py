@@ -11,7 +11,7 @@ from sonde.dissect.body.kinds import LOOKED_AT, media_type
 from sonde.dissect.body.lines import (
     BAD_CHUNK, BAD_LENGTH, TRANSFER_ENCODING, TWO_FRAMINGS, chunk_size, find_folded, read_decimal, skip_blanks,
 )  # fmt: skip
-from sonde.schema import ABSENT
+from sonde.schema import ABSENT, NO_TIME
 from sonde.table.out import GAP
 from sonde.wire import Int, Row, Wire, kernel, octets
 
@@ -98,14 +98,21 @@ def settle_message(conn: Row, side: Int, record: Row) -> None:
     if conn["phase"][side] == START or conn["phase"][side] == HEAD:
         return
     length = np.int64(conn["body"][side]) - np.int64(conn["skip"][side])
+    declared = ABSENT if conn["chunked"][side] == 1 else np.int64(conn["length"][side])
+    whole = conn["left"][side] == 0 and (conn["phase"][side] == BODY or conn["phase"][side] == TRAILER)
+    lasted = conn["now"] - conn["begun"][side] if length > 0 and whole else np.int64(NO_TIME)
     kind = ABSENT
     if conn["opaque"][side] == 0 and length > 0:
         kind = media_type(conn["first"][side], 0, np.int64(conn["looked"][side]))
     if conn["role"][side] == ASKS:
         record["request_body_len"] = length
+        record["request_length"] = declared
+        record["request_body_time"] = lasted
         record["orig_mime"] = kind
         return
     record["response_body_len"] = length
+    record["response_length"] = declared
+    record["response_body_time"] = lasted
     record["resp_mime"] = kind
     if conn["gzip"][side] == 1 and conn["left"][side] == 0 and odd & GAP == 0:
         record["response_decoded_len"] = decoded_length(np.int64(conn["tail"][side]), length)

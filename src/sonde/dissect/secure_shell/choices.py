@@ -108,7 +108,12 @@ def read_key(raw: bytes) -> tuple[str, str]:
 
 def complete(rows: Rows, text: Wire) -> dict[str, Any]:
     """Derive what follows from the KEXINITs and host keys of closed rows."""
-    names_of = [*AGREED, *(f"{side}_{name}" for side in ("client", "server") for name in OFFERED), "hassh", "hassh_server"]
+    names_of = [
+        *AGREED,
+        *(f"{side}_{name}" for side in ("client", "server") for name in OFFERED),
+        "hassh",
+        "hassh_server",
+    ]
     found: dict[str, list[Any]] = {name: [] for name in (*names_of, "host_key_fingerprint", "host_key_type")}
     clients, servers = _pieces(text, rows["client_lists"]), _pieces(text, rows["server_lists"])
     for client, server, key in zip(clients, servers, _pieces(text, rows["host_key"]), strict=True):
