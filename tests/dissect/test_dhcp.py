@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from sonde.dissect.dhcp import DISSECTOR
-from tests.bench import trial
+from tests.bench import Sample, trial
 
 MAC = bytes.fromhex("00005e005301")  # RFC 7042 §2.1.1: for documentation
 XID = 0x3903F326
@@ -135,3 +135,6 @@ def test_every_prefix_reads_the_same_whatever_follows_it() -> None:
 
 def test_what_is_neither_request_nor_reply_is_malformed() -> None:
     assert read(b"\3" + ACK[1:])["status"] == 2
+
+
+SAMPLES = {"dhcp": [Sample([(0, DISCOVER), (1, ACK)], ports=(68, 67))]}

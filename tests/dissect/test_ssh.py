@@ -9,7 +9,7 @@ import pytest
 from sonde.dissect.secure_shell.choices import complete, read_lists
 from sonde.dissect.ssh import DISSECTOR, SshRecord
 from sonde.table.out import LENGTH_BITS, NO_TEXT
-from tests.bench import trial
+from tests.bench import Sample, trial
 
 CLIENT, SERVER = b"SSH-2.0-Example_1.0 with comment\r\n", b"SSH-2.0-Server_2\r\n"
 #: Client: kex, host key, ciphers, MACs and compressions in both directions, languages (RFC 4253 §7.1).
@@ -224,3 +224,6 @@ def test_no_key_leaves_but_as_its_fingerprint() -> None:
     from sonde.record import catalogue  # noqa: PLC0415
 
     assert not {"host_key", "client_lists", "server_lists"} & set(catalogue(SshRecord))
+
+
+SAMPLES = {"ssh": [Sample([*EXCHANGE, *sizes(ACCEPT, FAILURE, SUCCESS)], stream=True, ports=(40000, 22))]}
