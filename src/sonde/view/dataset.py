@@ -8,7 +8,9 @@ A dataset lies in a folder: the one asked for, or one that goes when the program
 """
 
 import json
+import shutil
 import tempfile
+import weakref
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from types import TracebackType
@@ -75,13 +77,13 @@ class Dataset:
         self,
         folder: Path,
         reading: Reading | None = None,
-        temporary: "tempfile.TemporaryDirectory[str] | None" = None,
+        temporary: Path | None = None,
     ) -> None:
-        """Open the dataset in a folder; QueryError with a sentence for the user if there is none."""
+        """Open the dataset in a folder; `temporary` is removed with it. QueryError if there is none."""
         self.folder = folder
         self.manifest: dict[str, Any] = described(folder)
         self.reading = reading
-        self._temporary = temporary
+        self._remove = weakref.finalize(self, shutil.rmtree, temporary, ignore_errors=True) if temporary else None
         self._tables: dict[str, Table] = {}
 
     @property
@@ -124,8 +126,8 @@ class Dataset:
     def close(self) -> None:
         """Forget the tables; remove the folder if it was made for this program only."""
         self._tables.clear()
-        if self._temporary is not None:
-            self._temporary.cleanup()
+        if self._remove is not None:
+            self._remove()
 
     def __enter__(self) -> Self:
         """Use the dataset as a context manager."""
@@ -165,9 +167,15 @@ def read(  # noqa: PLR0913 - all by name
     plan = make_plan(
         tables, policy, lanes=lanes, memory=memory, checksums=checksums, overlap=overlap, seed=seed_of(found)
     )
-    temporary = None if output else tempfile.TemporaryDirectory(prefix="sonde-")
-    folder = Path(output) if output else Path(temporary.name) / "dataset" if temporary else Path()
-    return Dataset(folder, read_captures(found, plan, folder, digest=digest), temporary)
+    if output:
+        return Dataset(Path(output), read_captures(found, plan, Path(output), digest=digest))
+    temporary = Path(tempfile.mkdtemp(prefix="sonde-"))
+    try:
+        reading = read_captures(found, plan, temporary / "dataset", digest=digest)
+    except BaseException:
+        shutil.rmtree(temporary, ignore_errors=True)
+        raise
+    return Dataset(reading.folder, reading, temporary)
 
 
 def open_dataset(folder: str | Path) -> Dataset:
