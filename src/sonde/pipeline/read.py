@@ -139,8 +139,11 @@ def read_captures(
         manifest = _manifest(plan, totals, recorder, files, captures, form, digest=digest)
         (aside / MANIFEST).write_text(json.dumps(manifest, indent=1) + "\n", encoding="utf-8")
         _commit(aside, out)
-    except BaseException:
+    except BaseException as error:
         shutil.rmtree(aside, ignore_errors=True)
+        if isinstance(error, OSError):  # what cannot be read of an input is damage, and no error
+            reason = os.strerror(error.errno) if error.errno else str(error)
+            raise OutputError(f"{out} cannot be written: {reason}; nothing of it is left.") from None
         raise
     damaged = any(report.damage for report in totals.reports)
     return Reading(out, manifest, totals, recorder.tally, plan, time.monotonic() - began, damaged)

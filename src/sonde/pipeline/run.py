@@ -13,8 +13,9 @@ import os
 import queue
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -30,6 +31,7 @@ BLOCK_FRAMES = 8192
 BLOCKS_AHEAD = 2  # that may wait for a lane, or for the writer
 M_MMAP_THRESHOLD = -3  # malloc.h
 LARGE_ARRAY = 1 << 18
+PATIENCE_S = 1.0  # with a reader that is asked to end
 SWITCH_S = 0.0002  # a kernel that returns should not wait long for the interpreter
 
 
@@ -142,9 +144,15 @@ def _at_work(
         yield crew
     finally:
         crew.stop.set()
-        while any(thread.is_alive() for thread in threads):
+        patience = time.monotonic() + PATIENCE_S
+        while any(thread.is_alive() for thread in threads[1:]) or (
+            threads[0].is_alive() and time.monotonic() < patience  # it may wait for a pipe for ever
+        ):
             for waiting in (*crew.blocks, *crew.yields):
                 _drain(waiting)
+            for lane_waits in crew.blocks:
+                with suppress(queue.Full):
+                    lane_waits.put_nowait(_OVER)
             threads[-1].join(0.01)
         sys.setswitchinterval(before)
 

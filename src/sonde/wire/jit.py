@@ -24,7 +24,7 @@ from typing import Any, Generic, ParamSpec, TypeVar, cast, overload
 
 import numpy as np
 
-from sonde.wire.machine import KernelFault, Machine
+from sonde.wire.machine import Machine
 
 INTERPRETED = os.environ.get("NUMBA_DISABLE_JIT", "0") not in ("", "0")
 
