@@ -122,7 +122,7 @@ class Gate:
         """Give the pseudonym of one value; a mail address keeps its domain."""
         if value is None:
             return None
-        digest = hmac.new(self.key, f"{place}\0{value}".encode(), hashlib.sha256).digest()
+        digest = hmac.digest(self.key, f"{place}\0{value}".encode(), "sha256")
         text = "p:" + digest[:PSEUDONYM_OCTETS].hex()
         local, at, domain = value.rpartition("@")
         if at and local and "." in domain and " " not in value and "/" not in domain and len(domain) < 254:

@@ -13,10 +13,11 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from sonde.table.arrow import encode, named, numbers, texts_column, times, truths, validity, values_column
+from sonde.table.arrow import encode, named, numbers, times, truths, validity, values_column
 from sonde.record.flow_record import bits_column, halves
 from sonde.record.text import (
     address_column,
+    mac_column,
     octets_column,
     text_column,
     text_list_column,
@@ -84,8 +85,7 @@ def _column(column: Column, values: np.ndarray, text: Wire) -> pa.Array:
         found = address_column(np.zeros(len(values), np.int64), np.where(values < 0, 0, values) | 0xFFFF << 32)
         return _nulled(found, values < 0)
     if kind.name == "mac":
-        texts = [None if v < 0 else ":".join(f"{v >> s & 255:02x}" for s in (40, 32, 24, 16, 8, 0)) for v in values.tolist()]
-        return texts_column(texts)
+        return mac_column(values)
     if kind.name == "f64":
         return numbers(values, pa.float64(), np.isnan(values))
     null = values == kind.null

@@ -16,6 +16,7 @@ BASE_62 = np.frombuffer(b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqr
 BASE_64 = np.frombuffer(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/", np.uint8)
 HEX = np.frombuffer(b"0123456789abcdef", np.uint8)
 LONGEST_ADDRESS = 45
+MAC_LENGTH = 17
 
 
 @kernel
@@ -200,6 +201,24 @@ def format_addresses(high: Ints, low: Ints, offsets: Ints, out: Wire) -> None:
     offsets[len(high)] = put
 
 
+@kernel
+def format_macs(values: Ints, offsets: Ints, out: Wire) -> None:
+    """Write hardware addresses as six pairs of digits; nothing for negative numbers."""
+    put = 0
+    for row in range(len(values)):
+        offsets[row] = put
+        if values[row] < 0:
+            continue
+        for shift in (40, 32, 24, 16, 8, 0):
+            octet = values[row] >> shift & 255
+            if shift < 40:
+                out[put] = 58
+                put += 1
+            out[put], out[put + 1] = HEX[octet >> 4], HEX[octet & 15]
+            put += 2
+    offsets[len(values)] = put
+
+
 @kernel(wraps=True)
 def scramble(value: np.uint64) -> np.uint64:
     """Spread the bits of a number (the finaliser of SplitMix64)."""
@@ -362,6 +381,14 @@ def address_column(high: Ints, low: Ints) -> pa.Array:
     return string_array(offsets, out, np.zeros(len(high), bool))
 
 
+def mac_column(values: Ints) -> pa.Array:
+    """Make a text column of hardware addresses, given as numbers; negative ones are null."""
+    offsets = np.empty(len(values) + 1, np.int64)
+    out = np.empty(max(len(values) * MAC_LENGTH, 1), np.uint8)
+    format_macs(values, offsets, out)
+    return string_array(offsets, out, values < 0)
+
+
 def uid_column(frames: Ints, seed: int) -> pa.Array:
     """Make the column of flow names."""
     out = np.empty(len(frames) * UID_LENGTH, np.uint8)
@@ -380,6 +407,7 @@ def community_column(words: tuple[Ints, Ints, Ints, Ints], ports: Ints) -> pa.Ar
 __all__ = [
     "address_column",
     "community_column",
+    "mac_column",
     "octets_column",
     "text_column",
     "text_list_column",
