@@ -113,7 +113,7 @@ class Gate:
         if pa.types.is_boolean(column.type):
             return pa.nulls(len(column), pa.bool_())
         if pa.types.is_binary(column.type):
-            column = pa.array([None if value is None else value.hex() for value in column.to_pylist()], pa.string())
+            column = texts_column([None if value is None else value.hex() for value in column.to_pylist()])
         encoded = column if pa.types.is_dictionary(column.type) else pc.dictionary_encode(column.cast(pa.string()))
         names = [self.pseudonym(place, value) for value in encoded.dictionary.to_pylist()]
         return pa.DictionaryArray.from_arrays(encoded.indices, texts_column(names)).cast(pa.string())
