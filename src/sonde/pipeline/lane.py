@@ -14,9 +14,10 @@ from sonde.decode import settings
 from sonde.dissect import Conns, Dissector, Drivers, grow_conns, make_drivers, new_conns
 from sonde.dissect.api import outs
 from sonde.flow import end_all_flows, make_room, sweep_flows
-from sonde.identify import ROUTED, build_identify, new_results
+from sonde.identify import ROUTED, new_results
 from sonde.pipeline.carry import Shard, carry_frames, new_shard
 from sonde.pipeline.group import group_ended, group_turns, new_starts
+from sonde.pipeline.means import identify_kernel
 from sonde.pipeline.plan import Plan
 from sonde.reassemble import (
     MOST_AHEAD_OCTETS,
@@ -28,7 +29,7 @@ from sonde.reassemble import (
     new_fragments,
     release_turns,
 )
-from sonde.schema import Protocol, Record, columns, row_dtype, table_name
+from sonde.schema import Record, columns, row_dtype, table_name
 from sonde.table.flows import (
     ENDED,
     FORCED_END,
@@ -96,12 +97,6 @@ def drivers_of(dissector: Dissector) -> Drivers:
     return make_drivers(dissector)
 
 
-@cache
-def identify_of(protocols: tuple[Protocol, ...]) -> Any:  # noqa: ANN401
-    """Give the identification kernel, made once for a list of protocols."""
-    return build_identify(protocols)
-
-
 class Lane:
     """The state of one lane; call `take` for each block, then `finish` once."""
 
@@ -119,9 +114,9 @@ class Lane:
         )
         self.results = new_results(1 << 12)
         self.turns = np.empty(1 << 12, TURN)
-        self.identify = identify_of(plan.protocols)
+        self.identify = identify_kernel()
         self.scratch = np.zeros(1, PACKET)
-        self.starts, self.octets = new_starts(len(plan.protocols)), np.zeros(len(plan.protocols), np.int64)
+        self.starts, self.octets = new_starts(len(plan.protocol_names)), np.zeros(len(plan.protocol_names), np.int64)
         self.order = np.empty(1 << 12, np.int64)
         self.compilers = Compilers((), 0)
         self.desks = [self._desk(dissector) for dissector in plan.dissectors]

@@ -8,10 +8,11 @@ import numpy as np
 
 from sonde.dissect import Dissector, all_dissectors
 from sonde.flow import Limits
-from sonde.identify import Applications, Matcher, all_protocols, build_matcher
+from sonde.identify import Applications, Matcher
+from sonde.pipeline.means import load_means
 from sonde.policy import Gate
 from sonde.record import FlowRecord, catalogue
-from sonde.schema import Protocol, Record, columns, table_name
+from sonde.schema import Record, columns, table_name
 from sonde.table.packets import TUNNELS
 from sonde.wire import Wire
 
@@ -48,40 +49,27 @@ class Plan:
         """Say whether any table of a dissector is wanted."""
         return any(table_name(record) in self.tables for record in dissector.records)
 
-    @cached_property
-    def protocols(self) -> tuple[Protocol, ...]:
-        """Give all protocols; the position of each is its number in this run."""
-        return all_protocols([each.protocol for each in all_dissectors()])
-
-    @cached_property
+    @property
     def protocol_names(self) -> list[str | None]:
         """Give protocol names by number."""
-        return [each.name for each in self.protocols]
+        return list(load_means().names)
 
     @cached_property
     def matcher(self) -> Matcher:
-        """Give the compiled signatures."""
-        return build_matcher(self.protocols, {each.protocol.name for each in self.dissectors})
+        """Give the compiled signatures; what no dissector of this run reads is only named."""
+        names, read = load_means().names, {each.protocol.name for each in self.dissectors}
+        dissected = np.array([name in read for name in names], np.uint8)
+        return load_means().matcher._replace(dissected=dissected)
 
-    @cached_property
+    @property
     def servers(self) -> Wire:
         """Give the ports where servers are expected: bit 0 TCP, bit 1 UDP."""
-        ports = np.zeros(65536, np.uint8)
-        for protocol in self.protocols:
-            for port in set(protocol.tcp_ports) - set(protocol.client_ports):
-                ports[port] |= 1
-            for port in set(protocol.udp_ports) - set(protocol.client_ports):
-                ports[port] |= 2
-        return ports
+        return load_means().servers
 
-    @cached_property
+    @property
     def by_ip_protocol(self) -> np.ndarray:
         """Give the protocol number that an IP protocol stands for by itself, or -1."""
-        found = np.full(256, -1, np.int16)
-        for number, protocol in enumerate(self.protocols):
-            for ip_protocol in protocol.ip_protocols:
-                found[ip_protocol] = number
-        return found
+        return load_means().by_ip_protocol
 
     @cached_property
     def by_tunnel(self) -> np.ndarray:

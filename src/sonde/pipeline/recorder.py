@@ -35,7 +35,7 @@ class Recorder:
         self.text: Counter[str] = Counter()
         self.flows: list[Rows] = []
         self.titles: list[str | None] = [item.name for item in plan.applications.items]
-        self.tally = Tally(new_sums(len(plan.protocols), len(self.titles)))
+        self.tally = Tally(new_sums(len(plan.protocol_names), len(self.titles)))
 
     def consume(self, made: Yield) -> None:
         """Take what a lane made of a block."""

@@ -4,9 +4,12 @@ from sonde.wire.compilers import Call, Compilers
 from sonde.wire.jit import (
     INTERPRETED,
     Kernel,
+    LazyKernel,
     announce_with,
     cache_folder,
+    keep,
     kernel,
+    package_stamp,
 )
 from sonde.wire.machine import KernelFault
 from sonde.wire.read import (
@@ -48,6 +51,7 @@ __all__ = [
     "Ints",
     "Kernel",
     "KernelFault",
+    "LazyKernel",
     "Row",
     "Rows",
     "Wire",
@@ -57,11 +61,13 @@ __all__ = [
     "equal",
     "find",
     "i8",
+    "keep",
     "kernel",
     "le16",
     "le32",
     "lower",
     "octets",
+    "package_stamp",
     "seq_diff",
     "starts",
     "starts_folded",

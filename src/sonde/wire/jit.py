@@ -137,6 +137,38 @@ class Kernel(Generic[P, R]):
         return types.Dispatcher(self.dispatcher)
 
 
+class LazyKernel(Kernel[P, R]):
+    """A kernel that is put together only if its machine code is not kept.
+
+    `sources` is the digest that the kernel itself would give.
+    """
+
+    def __init__(self, name: str, sources: bytes, make: Callable[[], Kernel[P, R]]) -> None:
+        """Keep in mind how to make it."""
+        self.name = name
+        self.wraps = False
+        self.emit = ""
+        self.make = make
+        self.__dict__["sources"] = sources
+        self._loaded = {}
+        self._lock = threading.Lock()
+
+    @cached_property
+    def made(self) -> Kernel[P, R]:
+        """Make the kernel."""
+        return self.make()
+
+    @property
+    def function(self) -> Callable[P, R]:  # type: ignore[override]
+        """Give the function that it runs."""
+        return self.made.function
+
+    @property
+    def dispatcher(self) -> Any:  # type: ignore[override]  # noqa: ANN401
+        """Give Numba's own object."""
+        return self.made.dispatcher
+
+
 @overload
 def kernel(function: Callable[P, R]) -> Kernel[P, R]: ...
 @overload
@@ -196,6 +228,20 @@ def _spell(value: Any) -> bytes:  # noqa: ANN401
     if isinstance(value, (int, float, str, bytes, tuple, np.generic)):
         return repr(value).encode()
     return getattr(value, "__name__", type(value).__name__).encode()
+
+
+@cache
+def package_stamp() -> str:
+    """Digest names, sizes and times of the package's files: quicker than their content."""
+    package = Path(__file__).resolve().parent.parent
+    digest = hashlib.blake2b(digest_size=12)
+    for folder, folders, files in os.walk(package):
+        folders.sort()
+        for name in sorted(files):
+            if name.endswith((".py", ".toml")):
+                found = os.stat(os.path.join(folder, name))
+                digest.update(f"{folder} {name} {found.st_size} {found.st_mtime_ns}\n".encode())
+    return digest.hexdigest()
 
 
 @cache
