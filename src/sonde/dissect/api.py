@@ -87,6 +87,8 @@ class Dissector:
     #: By table: Python that derives fields in bulk from the closed rows and their text,
     #: (rows, text) -> {field: list or Arrow array}.
     complete: Mapping[str, Callable[[Any, Any], Mapping[str, Any]]] = field(default_factory=dict, hash=False)
+    #: By table: the fields that make a row distinct; a run keeps the first of its like.
+    distinct: Mapping[str, tuple[str, ...]] = field(default_factory=dict, hash=False)
     #: Octets that one side may hold back while a message is incomplete.
     max_held: int = 1 << 16
 

@@ -12,7 +12,7 @@ share the flow (RFC 7983).
 import numpy as np
 
 from sonde.dissect.api import Dissector, state
-from sonde.dissect.handshake.derive import COMPLETE
+from sonde.dissect.handshake.derive import COMPLETE, DISTINCT
 from sonde.dissect.handshake.hello import is_13
 from sonde.dissect.handshake.messages import change_cipher, note_ciphertext, read_message
 from sonde.dissect.handshake.pieces import hold_piece, release_pieces
@@ -182,4 +182,5 @@ DISSECTOR = Dissector(
     finish=finish,
     anomalies=ANOMALIES,
     complete=COMPLETE,
+    distinct=DISTINCT,
 )

@@ -15,7 +15,7 @@ nothing more is read.
 import numpy as np
 
 from sonde.dissect.api import Dissector, state
-from sonde.dissect.handshake.derive import COMPLETE
+from sonde.dissect.handshake.derive import COMPLETE, DISTINCT
 from sonde.dissect.handshake.hello import is_13
 from sonde.dissect.handshake.messages import change_cipher, note_ciphertext, read_message
 from sonde.dissect.handshake.names import SSL2
@@ -263,5 +263,6 @@ DISSECTOR = Dissector(
     finish=finish,
     anomalies=ANOMALIES,
     complete=COMPLETE,
+    distinct=DISTINCT,
     max_held=MAX_HELD,
 )

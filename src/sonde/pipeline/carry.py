@@ -86,12 +86,12 @@ def carry_frames(wire: Wire, frames: Rows, first: Int, shard: Shard, turns: Rows
         count = decode_frame(wire, frames[number], first + number, (shard.packets, 0), shard.undecoded, work)
         for row in range(count):
             packet = shard.packets[row]
-            if packet["lane"] != shard.lane[NUMBER]:
-                continue
             if packet["fragment"] == 0:
-                carry_packet(wire, packet, shard, turns)
+                if packet["lane"] == shard.lane[NUMBER]:
+                    carry_packet(wire, packet, shard, turns)
                 continue
-            length = add_fragment(wire, packet, shard.fragments, shard.whole, shard.drops)
+            # Each lane puts all datagrams together: what a tunnel carries may be of any lane.
+            length = add_fragment(wire, packet, shard.fragments, shard.whole, shard.undecoded)
             if length > 0:
                 carry_whole(wire, packet, length, shard, turns)
     shard.chosen[PROGRESS] = 0
@@ -118,7 +118,7 @@ def carry_whole(wire: Wire, fragment: Row, length: Int, shard: Shard, turns: Row
     number, vlan, inner_vlan = fragment["frame"], fragment["vlan"], fragment["inner_vlan"]
     tunnels, tunnel_id = fragment["tunnels"], fragment["tunnel_id"]
     work = (shard.settings, shard.cursor)
-    count = decode_frame(shard.whole, frame, number, (shard.packets, 0), shard.drops, work)
+    count = decode_frame(shard.whole, frame, number, (shard.packets, 0), shard.undecoded, work)
     for row in range(count):
         packet = shard.packets[row]
         packet["source"] = 1
@@ -127,10 +127,10 @@ def carry_whole(wire: Wire, fragment: Row, length: Int, shard: Shard, turns: Row
         if tunnels and packet["tunnels"] == 0:
             packet["tunnels"] = tunnels
             packet["tunnel_id"] = tunnel_id
-        packet["lane"] = shard.lane[NUMBER]
-        if packet["fragment"] == 0:
+        if packet["fragment"] == 1:
+            if packet["outer"] == 0:
+                shard.undecoded[FRAGMENT_BAD] += 1  # fragments within a datagram that was one
+        elif packet["lane"] == shard.lane[NUMBER]:
             carry_packet(wire, packet, shard, turns)
             if shard.fragments.choice[OVERLAPPED] and packet["flow"] >= 0:
                 shard.flows.rows[packet["flow"]]["oddities"] |= FRAGMENT_OVERLAP
-        elif packet["outer"] == 0:
-            shard.drops[FRAGMENT_BAD] += 1  # fragments within a datagram that was one

@@ -178,7 +178,7 @@ class Lane:
         if len(self.turns) < room:
             self.turns = np.empty(room, TURN)
         shard.chosen[TURNS] = 0
-        made.drops[FRAGMENT_INCOMPLETE] += int(count_pending(shard.fragments))
+        shard.undecoded[FRAGMENT_INCOMPLETE] += int(count_pending(shard.fragments))
         return self._read(np.zeros(1, np.uint8), made)
 
     def _read(self, wire: Wire, made: Yield) -> Yield:

@@ -15,13 +15,15 @@ from sonde.record import FlowRecord, build_columns, catalogue, classes, flow_col
 from sonde.schema import Privacy, columns, table_name
 from sonde.sink import Sink
 from sonde.table.flows import BY_IP_PROTOCOL
-from sonde.table.out import LENGTH_BITS, shift_spans
+from sonde.table.out import LENGTH_BITS, LENGTH_MASK, shift_spans
 from sonde.table.permitted import Permitted
 from sonde.wire import Rows
 
 # A table is written when so many rows of it wait, or rows with so many octets of text.
 ROWS_A_BATCH = 1 << 14
 TEXT_A_BATCH = 4 << 20
+MOST_DISTINCT = 1 << 17  # values remembered of a table that tells each only once
+SPAN_KINDS = ("text", "octets", "text_list", "u32_list")
 
 
 class Recorder:
@@ -33,6 +35,7 @@ class Recorder:
         self.batches: dict[str, list[Batch]] = {}
         self.waiting: Counter[str] = Counter()
         self.text: Counter[str] = Counter()
+        self.written: dict[str, set[tuple[Any, ...]]] = {}
         self.flows: list[Rows] = []
         self.titles: list[str | None] = [item.name for item in plan.applications.items]
         self.tally = Tally(new_sums(len(plan.protocol_names), len(self.titles)))
@@ -96,6 +99,8 @@ class Recorder:
         record, dissector = batches[0].record, batches[0].dissector
         rows, text, keys = _joined(batches)
         order = np.argsort(rows["order"], kind="stable")
+        if name in dissector.distinct:
+            order = self._first_of_each(name, rows[order], text, dissector.distinct[name], order)
         rows, keys = taken_rows(rows, order), taken_rows(keys, order)
         kinds = classes(record)
         wanted = {each for each, privacy in kinds.items() if self.plan.gate.keeps(privacy)}
@@ -107,6 +112,25 @@ class Recorder:
         for column in columns(record):
             if column.field.names_application and column.name in permitted.batch.schema.names:
                 self._count_names(permitted.batch[column.name])
+
+    def _first_of_each(self, name: str, rows: Rows, text: Any, fields: tuple[str, ...], order: np.ndarray) -> np.ndarray:
+        """Leave out rows whose like was written before in this run."""
+        written = self.written.setdefault(name, set())
+        if len(written) > MOST_DISTINCT:
+            written.clear()
+        spans = {each.name for each in columns(all_records()[name]) if each.kind.name in SPAN_KINDS}
+        fresh = []
+        for place, values in enumerate(zip(*(rows[each].tolist() for each in fields), strict=True)):
+            key = tuple(
+                text[value >> LENGTH_BITS : (value >> LENGTH_BITS) + (value & LENGTH_MASK)].tobytes()
+                if each in spans and value >= 0
+                else value
+                for each, value in zip(fields, values, strict=True)
+            )
+            if key not in written:
+                written.add(key)
+                fresh.append(place)
+        return order[np.array(fresh, np.int64)]
 
     def _count_names(self, column: pa.Array) -> None:
         counts = pc.value_counts(column)

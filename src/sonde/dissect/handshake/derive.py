@@ -124,4 +124,6 @@ def complete_sessions(rows: Rows, text: Wire) -> dict[str, Any]:
     return {**spelt, "sni_matches_cert": fits}
 
 
+#: A certificate is told once in each role, with the session that showed it first.
+DISTINCT = {"certificates": ("fingerprint", "host_cert", "client_cert")}
 COMPLETE = {"tls": complete_sessions, "certificates": complete_certificates}
