@@ -533,6 +533,7 @@ HTTP = Protocol(
     "RFC 9112",
     tcp_ports=(80, 81, 591, 631, 1080, 3128, 5985, 8000, 8008, 8080, 8081, 8088, 8888),
     identify=identify,
+    first_octets=bytes([*range(ord("A"), ord("Z") + 1), *range(ord("a"), ord("z") + 1)]),
     transports=("tcp",),
     aliases={"ndpi": ("HTTP", "HTTP_Connect", "HTTP_Proxy"), "zeek": ("http",), "wireshark": ("http",)},
 )

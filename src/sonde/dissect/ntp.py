@@ -169,6 +169,7 @@ NTP = Protocol(
     "RFC 5905",
     udp_ports=(123,),
     identify=identify,
+    first_octets=bytes(octet for octet in range(256) if octet & 7 and 1 <= octet >> 3 & 7 <= 4),
     transports=("udp",),
     aliases={"ndpi": ("NTP",), "zeek": ("ntp",), "wireshark": ("ntp",)},
 )

@@ -4,7 +4,7 @@ A candidate is a signature or a protocol's structure kernel. Each stands in the 
 octet that it demands: the first if it allows few there, otherwise another near the
 beginning (an anchor); if it allows all everywhere, in a run that every payload meets. What
 counts on registered ports only stands in the runs of those ports instead. Each entry repeats
-what the candidate demands of the first four octets and of the length, so that most are
+what the candidate demands of the first eight octets and of the length, so that most are
 turned away by two comparisons.
 """
 
@@ -22,8 +22,9 @@ from sonde.wire import Ints, Rows, Wire
 MOST_PROTOCOLS = 64 * CANDIDATE_WORDS
 LONGEST = 1 << 16
 MOST_NUMBER = 7  # octets of a number that fits int64
-HEAD = 4  # octets compared before anything else
+HEAD = 8  # octets compared before anything else
 FEW = 24  # values of an octet that a candidate stands under
+MANY = 128  # and of the first octet, where no other tells more
 FARTHEST = 32  # the last octet looked at for an anchor
 MOST_ANCHORS = 12
 ALL = (1 << 256) - 1  # sets of octets are bits of a number
@@ -58,6 +59,8 @@ CANDIDATE = np.dtype(
         ("number", "i4"),
         ("mask", "u4"),  # of the first four octets
         ("value", "u4"),
+        ("next_mask", "u4"),  # of the four behind
+        ("next_value", "u4"),
         ("min_length", "i4"),
         ("max_length", "i4"),
     ],
@@ -171,14 +174,15 @@ class Index:
 
     def add(self, entry: Entry, transport: int, allowed: dict[int, int]) -> None:
         """Put a candidate under the octets that it allows at one of the anchors, or under all."""
-        for place, anchor in enumerate(self.anchors):
-            octets = allowed.get(anchor, ALL)
-            if octets.bit_count() <= FEW or (anchor == 0 and octets != ALL and len(allowed) == 1):
-                first = (transport * len(self.anchors) + place) * 256
-                for octet in members(octets):
-                    self.octets[first + octet].append(entry)
-                return
-        self.all[transport].append(entry)
+        few = [place for place, at in enumerate(self.anchors) if allowed.get(at, ALL).bit_count() <= FEW]
+        place = few[0] if few else 0
+        octets = allowed.get(self.anchors[place], ALL)
+        if octets.bit_count() > MANY:
+            self.all[transport].append(entry)
+            return
+        first = (transport * len(self.anchors) + place) * 256
+        for octet in members(octets):
+            self.octets[first + octet].append(entry)
 
     def add_on_ports(self, entry: Entry, transport: int, protocol: Protocol) -> None:
         """Put a candidate under the ports of its protocol."""
@@ -203,6 +207,18 @@ def build_matcher(protocols: Sequence[Protocol], dissected: set[str]) -> Matcher
         if not declared.own_port
     }
     arrays, index = Arrays(), Index(choose_anchors(allowed.values()), list(owners))
+    # Kernels stand first in their runs: they are of the protocols that come in volume.
+    real = 1 + sum(len(protocol.signatures) for protocol in protocols)
+    for kernel, number in enumerate(kernels):
+        protocol = protocols[number]
+        if any(declared.verdict == ASK for declared in protocol.signatures):
+            continue
+        entry = (real + kernel, 0, 0, 0, 0, 1, LONGEST)
+        for transport in [("tcp", "udp").index(name) for name in protocol.transports]:
+            if protocol.own_ports_only:
+                index.add_on_ports(entry, transport, protocol)
+            else:
+                index.add(entry, transport, {0: bits(protocol.first_octets) or ALL})
     for number, protocol in enumerate(protocols):
         kernel = kernels.index(number) if protocol.identify is not None else -1
         for declared in protocol.signatures:
@@ -214,16 +230,6 @@ def build_matcher(protocols: Sequence[Protocol], dissected: set[str]) -> Matcher
                 else:
                     index.add(entry, transport, allowed[id(declared)])
     arrays.signatures.append((0,) * len(SIGNATURE))
-    for kernel, number in enumerate(kernels):
-        protocol = protocols[number]
-        if any(declared.verdict == ASK for declared in protocol.signatures):
-            continue
-        entry = (len(arrays.signatures) + kernel, 0, 0, 1, LONGEST)
-        for transport in [("tcp", "udp").index(name) for name in protocol.transports]:
-            if protocol.own_ports_only:
-                index.add_on_ports(entry, transport, protocol)
-            else:
-                index.add(entry, transport, {0: bits(protocol.first_octets) or ALL})
     return _finish(protocols, arrays, kernels, index, owners, dissected)
 
 
@@ -322,8 +328,8 @@ def choose_anchors(signatures: Any) -> list[int]:  # noqa: ANN401
     return anchors
 
 
-def outline(declared: Signature) -> tuple[int, int, int, int]:
-    """Give mask and value of the first four octets, and the bounds of the length."""
+def outline(declared: Signature) -> tuple[int, ...]:
+    """Give mask and value of the first four octets and of the next, and the bounds of the length."""
     mask, value = bytearray(HEAD), bytearray(HEAD)
     shortest = max(declared.min_length, 1)
     for part in declared.parts:
@@ -332,7 +338,8 @@ def outline(declared: Signature) -> tuple[int, int, int, int]:
             if 0 <= place < HEAD:
                 mask[place] |= wanted
                 value[place] |= octet
-    return int.from_bytes(mask, "big"), int.from_bytes(value, "big"), shortest, declared.max_length
+    words = [int.from_bytes(each[at : at + 4], "big") for at in (0, 4) for each in (mask, value)]
+    return *words, shortest, declared.max_length
 
 
 def _fixed_bits(part: Any, *, folded: bool) -> Iterator[tuple[int, tuple[int, int]]]:  # noqa: ANN401

@@ -189,37 +189,41 @@ def build_look(protocols: Sequence[Protocol]) -> Kernel[..., int]:
         """
         if end <= at:
             return -1
-        transport = 0 if hint & STREAM else 1
-        head, anchors = head_of(octets, at, end), len(matcher.anchors)
+        transport, length = 0 if hint & STREAM else 1, end - at
+        anchors = len(matcher.anchors)
+        head, following = head_of(octets, at, end), head_of(octets, at + 4, end)
         src = run_of_port(matcher, transport, hint >> SRC_PORT_SHIFT & 0xFFFF)
         dst = run_of_port(matcher, transport, hint >> DST_PORT_SHIFT & 0xFFFF)
         best, certainty = -1, 0
-        # One run for each anchor, one that all payloads meet, and those of the two ports.
-        for source in range(anchors + 3):
-            if source < anchors:
-                offset = at + matcher.anchors[source]
-                if offset >= end:
+        # The run that all payloads meet, those of the two ports, one for each anchor.
+        for source in range(-3, anchors):
+            run = 2 * anchors * 256 + transport
+            if source >= 0:
+                offset = matcher.anchors[source]
+                if offset >= length:
                     continue
-                run = (transport * anchors + source) * 256 + np.int64(octets[offset])
-            elif source == anchors:
-                run = 2 * anchors * 256 + transport
-            else:
-                port = src if source == anchors + 1 else dst
-                if port < 0 or (source == anchors + 2 and src == dst):
+                run = (transport * anchors + source) * 256 + np.int64(octets[at + offset])
+            elif source > -3:
+                port = src if source == -2 else dst
+                if port < 0 or (source == -1 and src == dst):
                     continue
                 run = 2 * anchors * 256 + 2 + port
             for place in range(matcher.runs[run], matcher.runs[run + 1]):
                 candidate = matcher.candidates[place]
                 if head & np.int64(candidate["mask"]) != np.int64(candidate["value"]):
                     continue
-                if end - at < candidate["min_length"] or end - at > candidate["max_length"]:
+                if following & np.int64(candidate["next_mask"]) != np.int64(candidate["next_value"]):
+                    continue
+                if length < candidate["min_length"] or length > candidate["max_length"]:
                     continue
                 answer = question(matcher, np.int64(candidate["number"]), octets, at, end, hint)
                 if answer == 0:
                     continue
                 protocol, is_own = answer >> 8, answer & 4
                 found[protocol >> 6] |= np.int64(1) << (protocol & 63)
-                sure = (3 if is_own else 2) if answer & 3 == YES else 1 if is_own else 0
+                if answer & 3 == YES and is_own:
+                    return protocol << 8 | 3  # nothing is surer
+                sure = 2 if answer & 3 == YES else 1 if is_own else 0
                 if sure > certainty or (sure == certainty and sure and protocol < best):
                     best, certainty = protocol, sure
         return best << 8 | certainty if best >= 0 else -1

@@ -52,7 +52,6 @@ MINECRAFT = Protocol(
             for fit in ("whole", "within")
         ),
         *begins("\xfe\x01\xfa\0\x0b\0M\0C\0|\0P\0i\0n\0g\0H\0o\0s\0t", verdict=YES, side="orig", transport="tcp"),
-        Signature((Has(b"\0", 1, 4), Has(b'{"', 3, 8), Has(b'"version":{', 3, 1400)), MAYBE, "resp", "tcp", 20),
     ),
 )
 WOW = Protocol(
@@ -62,7 +61,7 @@ WOW = Protocol(
     tcp_ports=(3724,),
     signatures=(
         *begins("WORLD OF WARCRAFT CONNECTION", verdict=YES, transport="tcp"),
-        Signature((Has(b"WORLD OF WARCRAFT CONNECTION", 1, 40),), YES, transport="tcp"),
+        Signature((At(0, b"\0"), At(2, b"WORLD OF WARCRAFT CONNECTION")), YES, transport="tcp"),
         # Log-on challenge: 0, version, length, "WoW" reversed or not, ended by zero.
         Signature((At(0, b"\0"), Length(2, 2, add=4, little=True), At(4, b"WoW\0")), YES, "orig", "tcp"),
     ),

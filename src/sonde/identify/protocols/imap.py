@@ -25,7 +25,10 @@ PROTOCOL = Protocol(
             "* OK ", "* PREAUTH ", "* BYE ", "* CAPABILITY ", verdict=MAYBE, side="resp", transport="tcp", folded=True
         ),
         # RFC 9051 §2.2.1: a tag is a short word.
-        *(Signature((Only(0, 3, TAG), Has(command, 1, 32)), MAYBE, "orig", "tcp", folded=True) for command in COMMANDS),
+        *(
+            Signature((Only(0, 3, TAG), Has(command, 1, 32)), MAYBE, "orig", "tcp", folded=True, own_port=True)
+            for command in COMMANDS
+        ),
     ),
     starts_tls=True,
     aliases={"ndpi": ("IMAP",), "zeek": ("imap",), "wireshark": ("imap",)},

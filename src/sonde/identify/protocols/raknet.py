@@ -1,6 +1,6 @@
 """RakNet (its source, published by Oculus), on which Minecraft for Bedrock and Roblox run: a magic number of 16 octets."""
 
-from sonde.schema import YES, At, Has, Number, Only, Protocol, Signature
+from sonde.schema import YES, At, Number, Only, Protocol, Signature
 
 MAGIC = b"\x00\xff\xff\x00\xfe\xfe\xfe\xfe\xfd\xfd\xfd\xfd\x12\x34\x56\x78"
 
@@ -14,8 +14,8 @@ PROTOCOL = Protocol(
         Signature((Only(0, 1, b"\x05\x06\x07\x08\x19\x1a"), At(1, MAGIC)), YES, transport="udp"),
         Signature((Number(0, 1, 1, 2), At(9, MAGIC)), YES, transport="udp"),
         Signature((At(0, b"\x1c"), At(17, MAGIC)), YES, transport="udp"),
-        # Games that wrap it put a header of their own before.
-        Signature((Has(MAGIC, 17, 64),), YES, "both", "udp", 40),
+        # Roblox puts a header before: 1, the length of the header.
+        Signature((At(0, b"\x01\0\0\x1f"), At(32, MAGIC)), YES, transport="udp"),
     ),
     aliases={"ndpi": ("RakNet",), "wireshark": ("raknet",)},
 )
