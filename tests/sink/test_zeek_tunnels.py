@@ -17,7 +17,7 @@ def flow(**fields: Any) -> list[tuple[str, dict[str, Any]]]:
     )
     row = dict.fromkeys(counts, 0) | {
         "start": SECOND, "end": 3 * SECOND, "uid": "C1", "orig_ip": "192.0.2.7", "orig_port": 4000,
-        "resp_ip": "192.0.2.1", "resp_port": 4789, "ip_protocol": 17, "carries": None, "protocol": None,
+        "resp_ip": "192.0.2.1", "resp_port": 4789, "ip_protocol": 17, "carries": None, "protocol": None, "layers": None,
         "confirmed": False, "state": "SF", "history": "Dd", "vlan": None, "inner_vlan": None, "community_id": "1:x",
     }  # fmt: skip
     return list(conn(pa.RecordBatch.from_pylist([row | fields]), State()))

@@ -4,16 +4,66 @@ Imported only where something is compiled, because Numba takes a third of a seco
 """
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import numba
 import numpy as np
 from numba import _dynfunc, from_dtype, types
+from numba.core import typed_passes, untyped_passes
 from numba.core.codegen import CPUCodeLibrary
+from numba.core.compiler import CompilerBase
+from numba.core.compiler_machinery import PassManager
 from numba.core.cpu import CPUContext
 
 from sonde.wire.jit import Kernel
+
+
+class LeanCompiler(CompilerBase):  # type: ignore[misc]
+    """Numba's compiler without the passes for what no kernel holds; a tenth of the time saved.
+
+    There are no closures, contexts, inlined overloads, array expressions or parallel loops.
+    """
+
+    def define_pipelines(self) -> list[PassManager]:
+        """List the passes that are left, in Numba's order."""
+        manager = PassManager("kernel")
+        for each in (
+            untyped_passes.TranslateByteCode,
+            untyped_passes.FixupArgs,
+            untyped_passes.IRProcessing,
+            untyped_passes.RewriteSemanticConstants,
+            untyped_passes.DeadBranchPrune,
+            untyped_passes.GenericRewrites,
+            untyped_passes.ReconstructSSA,
+            untyped_passes.DeadBranchPrune,
+            typed_passes.NopythonTypeInference,
+            typed_passes.PreLowerStripPhis,
+            typed_passes.IRLegalization,
+            typed_passes.AnnotateTypes,
+            typed_passes.NativeLowering,
+            typed_passes.NoPythonBackend,
+        ):
+            manager.add_pass(each, each.__name__)
+        manager.finalize()
+        return [manager]
+
+
+def make_dispatcher(function: Callable[..., Any]) -> Any:  # noqa: ANN401
+    """Make Numba's own object for a kernel."""
+    # Kernels allocate nothing, so nothing need be counted: a quarter of the time saved.
+    flags = {"_nrt": False, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+    made = numba.njit(nogil=True, boundscheck=True, error_model="numpy", pipeline_class=LeanCompiler, **flags)(function)
+    whole = made.get_call_template
+
+    def get_call_template(args: tuple[Any, ...], kws: Any) -> Any:  # noqa: ANN401
+        """Take a number for a number: each constant would get a version of the callee of its own."""
+        return whole(tuple(types.unliteral(arg) for arg in args), kws)
+
+    made.get_call_template = get_call_template
+    return made
+
 
 def _numba_type(arg: Any) -> Any:  # noqa: ANN401
     if isinstance(arg, np.ndarray):

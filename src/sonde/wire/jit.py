@@ -119,11 +119,9 @@ class Kernel(Generic[P, R]):
     @cached_property
     def dispatcher(self) -> Any:  # noqa: ANN401
         """Numba's own object for this kernel; only needed to compile."""
-        import numba  # noqa: PLC0415
+        from sonde.wire.compile import make_dispatcher  # noqa: PLC0415 - it imports Numba
 
-        # Kernels allocate nothing, so nothing need be counted: a quarter of the time saved.
-        flags = {"_nrt": False, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
-        return numba.njit(nogil=True, boundscheck=True, error_model="numpy", **flags)(self.function)
+        return make_dispatcher(self.function)
 
     @property
     def _numba_type_(self) -> Any:  # noqa: ANN401
