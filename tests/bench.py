@@ -76,7 +76,8 @@ def trial(
     conns = new_conns(dissector, 4, names_only=names_only)
     streams = new_streams(4, 1 << 20)
     place = open_stream(streams, 0)
-    streams.rows[place]["state"], streams.rows[place]["protocol"] = DISSECTING, 0
+    streams.rows[place]["state"] = DISSECTING
+    streams.rows[place]["protocol"] = 0
     turns["stream"] = place
     if from_pool:
         _move_to_pool(turns, bytes(wire), streams)

@@ -196,7 +196,7 @@ def _manifest(
         "policy": {
             "name": plan.gate.policy.name,
             "digest": plan.gate.policy.digest,
-            "techniques": plan.gate.applied,
+            "techniques": dict(sorted(plan.gate.applied.items())),
             "notice": plan.gate.policy.notice,
         },
         "packets": {"in": totals.frames, "recorded": recorded, "dropped": drops},

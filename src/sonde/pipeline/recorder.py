@@ -80,7 +80,10 @@ class Recorder:
         self.tally.add(rows)
         if "flows" not in self.plan.tables:
             return
-        rows = taken_rows(rows, np.argsort(rows["frame"], kind="stable"))  # parts of one flow are in order
+        # Parts of one flow are in order; of flows that one frame began, the outer one comes first.
+        tunnels = rows["tunnels"]
+        depth = (tunnels > 0).astype(np.int64) + (tunnels & 0xFFFFFF > 0) + (tunnels & 0xFFFF > 0)
+        rows = taken_rows(rows, np.argsort(rows["frame"] * 4 + depth, kind="stable"))
         kinds = classes(FlowRecord, is_flows=True)
         wanted = {name for name, privacy in kinds.items() if self.plan.gate.keeps(privacy)}
         made = flow_columns(rows, wanted, self.plan.seed, self.plan.protocol_names, self.titles)

@@ -1,0 +1,140 @@
+"""Write docs/records.md and docs/cli.md from what is declared: `make docs`. A test refuses drift."""
+
+import argparse
+from collections.abc import Iterator
+from pathlib import Path
+
+import sonde
+from sonde.cli.arguments import Parser, build_parser
+from sonde.dissect import all_dissectors
+from sonde.pipeline.plan import all_records
+from sonde.record import catalogue
+from sonde.schema import Privacy, Record, table_name
+from sonde.table.flows import ODDITIES
+from sonde.table.out import COMMON_ANOMALIES, STATUS_NAMES
+from sonde.table.packets import DROPS
+
+FOLDER = Path(__file__).parent
+MADE = "<!-- Made by `make docs` from the declarations in src; do not edit. -->\n"
+TYPES = {
+    "timestamp[ns, tz=UTC]": "time, ns, UTC",
+    "duration[ns]": "duration, ns",
+    "dictionary<values=string, indices=int32, ordered=0>": "name",
+    "list<item: string>": "list of text",
+    "list<item: uint32>": "list of uint32",
+    "string": "text",
+    "binary": "octets",
+    "bool": "yes or no",
+}
+CLASSES = {
+    Privacy.PROTOCOL: "says nothing of a person",
+    Privacy.ENDPOINT: "names a machine or service",
+    Privacy.PERSON: "names or describes a person's act; a pseudonym under policy `default`",
+    Privacy.CONTENT: "what was said or sent; dropped",
+    Privacy.SECRET: "lets someone act as another; never leaves the parser, only that it was seen",
+}
+
+
+def records() -> str:
+    """Compose the reference of all tables."""
+    return "\n".join([*_records_head(), *(line for name in all_records() for line in _table(name))])
+
+
+def _records_head() -> Iterator[str]:
+    yield "# Records"
+    yield ""
+    yield MADE
+    yield "Every field of every table, with its type, its privacy class and what it means. A column that"
+    yield "the policy does not keep is not in the dataset; `manifest.json` says what was applied to each."
+    yield ""
+    yield "| class | what it is |"
+    yield "|---|---|"
+    for privacy, meaning in CLASSES.items():
+        yield f"| {privacy.name} | {meaning} |"
+    yield ""
+    yield f"Values of `status`: {', '.join(f'`{name}`' for name in STATUS_NAMES.values())}."
+    yield f"Values of `anomalies` that any table can have: {', '.join(f'`{name}`' for name in COMMON_ANOMALIES)}."
+    yield f"Values of `oddities` of flows: {', '.join(f'`{name}`' for name in ODDITIES)}."
+    yield f"Why a packet is not recorded (`manifest.json`): {', '.join(f'`{name}`' for name in DROPS[1:])}."
+    yield ""
+
+
+def _table(name: str) -> Iterator[str]:
+    record = all_records()[name]
+    yield f"## {name}"
+    yield ""
+    yield (record.__doc__ or "").splitlines()[0]
+    sources = [each for each in all_dissectors() if record in each.records]
+    if sources:
+        yield ""
+        yield "From " + ", ".join(f"{each.protocol.title} ({each.protocol.reference})" for each in sources) + "."
+    own = sorted({anomaly for each in sources for anomaly in each.anomalies if anomaly})
+    if own:
+        yield f"Anomalies of its own: {', '.join(f'`{anomaly}`' for anomaly in own)}."
+    yield ""
+    yield "| field | type | class | what | source |"
+    yield "|---|---|---|---|---|"
+    yield from _fields(record, is_flows=name == "flows")
+    yield ""
+
+
+def _fields(record: type[Record], *, is_flows: bool) -> Iterator[str]:
+    assert table_name(record)
+    for column, (kind, field) in catalogue(record, is_flows=is_flows).items():
+        unit = f", in {field.unit}" if field.unit else ""
+        what = f"{field.doc}{unit}".replace("|", "\\|")
+        yield f"| `{column}` | {TYPES.get(str(kind), kind)} | {field.privacy.name} | {what} | {field.ref} |"
+
+
+def cli() -> str:
+    """Compose the reference of the command line."""
+    parser = build_parser(sonde.__version__, {name: lambda _: 0 for name in ("read", "query", "protocols")})
+    lines = ["# The command line", "", MADE, parser.description or "", ""]
+    lines += [
+        "Exit status: 0 done, 1 could not, 2 wrong usage, 3 done with damaged input, 130 interrupted, 143 asked to end.",
+        "What goes wrong is one sentence on standard error. Output appears whole or not at all.",
+        "Set `NO_COLOR` for a summary without colour, `SONDE_CACHE` for where compiled kernels are kept.",
+        "",
+    ]
+    for name, command in _commands(parser).items():
+        lines += _command(name, command)
+    return "\n".join(lines)
+
+
+def _commands(parser: Parser) -> dict[str, Parser]:
+    for action in parser._actions:  # argparse has no other way to ask
+        if isinstance(action, argparse._SubParsersAction):
+            return dict(action.choices)
+    raise AssertionError("there are commands")
+
+
+def _command(name: str, parser: Parser) -> Iterator[str]:
+    shown = [action for action in parser._actions if action.dest != "help"]
+    operands = [
+        str(action.metavar) + ("..." if action.nargs == "+" else "") for action in shown if not action.option_strings
+    ]
+    yield f"## sonde {name} {' '.join(operands)}".rstrip()
+    yield ""
+    yield parser.description or ""
+    yield ""
+    yield "| argument | meaning |"
+    yield "|---|---|"
+    for action in shown:
+        values = "\\|".join(action.choices) if action.choices else action.metavar or ""
+        names = ", ".join(f"`{option}`" for option in action.option_strings)
+        value = f" `{values}`" if names and values else f"`{values}`" if values else ""
+        yield f"| {names}{value} | {action.help} |"
+    yield ""
+    example = (parser.epilog or "").removeprefix("Example: ")
+    yield from ("```sh", example, "```", "")
+
+
+def main() -> None:
+    """Write both."""
+    for name, text in (("records.md", records()), ("cli.md", cli())):
+        (FOLDER / name).write_text(text.rstrip("\n") + "\n", encoding="utf-8")
+        print(f"wrote docs/{name}")
+
+
+if __name__ == "__main__":
+    main()
