@@ -30,7 +30,7 @@ class Conns(NamedTuple):
 
     rows: Rows
     free: Ints
-    count: Ints
+    count: Ints  # type: ignore[assignment] # tuple.count is not wanted
     blank: Rows
 
 

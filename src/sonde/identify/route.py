@@ -32,7 +32,7 @@ class Results(NamedTuple):
     """Where routed turns go, and scratch: [routed, next turn], candidate bits."""
 
     turns: Rows
-    count: Ints
+    count: Ints  # type: ignore[assignment] # tuple.count is not wanted
     found: Ints
 
 

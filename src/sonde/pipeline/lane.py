@@ -29,7 +29,7 @@ from sonde.reassemble import (
     new_fragments,
     release_turns,
 )
-from sonde.schema import Record, columns, row_dtype, table_name
+from sonde.schema import Record, columns, once, row_dtype, table_name
 from sonde.table.flows import (
     ENDED,
     FORCED_END,
@@ -316,7 +316,7 @@ class Lane:
         return found
 
 
-@cache
+@once
 def span_offsets(record: type[Record]) -> Ints:
     """Give where in a row its spans lie, in octets."""
     dtype = row_dtype(record)

@@ -109,7 +109,7 @@ def make_plan(
         verify_checksums=checksums == "verify",
         limits=limits or Limits(),
         overlap_last=overlap == "last",
-        applications=Applications.load(applications),
+        applications=Applications.load(tuple(applications)),
         seed=seed,
     )
 

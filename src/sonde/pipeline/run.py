@@ -17,6 +17,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -157,7 +158,7 @@ def _at_work(
         sys.setswitchinterval(before)
 
 
-def _drain(waiting: "queue.Queue[object]") -> None:
+def _drain(waiting: "queue.Queue[Any]") -> None:
     """Make room in a queue, so that whoever waits to put into it can end."""
     try:
         while True:

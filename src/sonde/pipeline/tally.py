@@ -20,7 +20,7 @@ FLOWS, PACKETS, OCTETS, HOSTS, KEY = range(5)  # places in `Sums.count`
 class Sums(NamedTuple):
     """What the kernel adds up; the first place of `protocols` and `applications` is "unknown"."""
 
-    count: Ints
+    count: Ints  # type: ignore[assignment] # tuple.count is not wanted
     protocols: Ints  # [flows, octets] of each
     applications: Ints
     oddities: Ints

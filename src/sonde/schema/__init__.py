@@ -35,6 +35,7 @@ from sonde.schema.field import (
     code,
     columns,
     null_row,
+    once,
     row_dtype,
     table_name,
 )
@@ -130,6 +131,7 @@ __all__ = [
     "code",
     "columns",
     "null_row",
+    "once",
     "row_dtype",
     "table_name",
 ]

@@ -9,11 +9,11 @@ Null is a named sentinel in the row: ABSENT in whole numbers, NO_TIME in times,
 NO_TEXT in text; rows start out with every field null.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum
 from functools import cache
-from typing import Annotated, Any, ClassVar, TypeAlias, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, ClassVar, TypeAlias, TypeVar, cast, get_args, get_origin, get_type_hints
 
 import numpy as np
 
@@ -107,6 +107,14 @@ class Record:
         raise TypeError(f"{type(self).__name__} declares columns; it has no instances")
 
 
+Made = TypeVar("Made")
+
+
+def once(make: Callable[[type[Record]], Made]) -> Callable[[type[Record]], Made]:
+    """Remember what a function makes of a record's declaration."""
+    return cast("Callable[[type[Record]], Made]", cache(cast("Any", make)))
+
+
 @dataclass(frozen=True, slots=True)
 class Column:
     """One declared field together with its place in the record."""
@@ -117,10 +125,10 @@ class Column:
     field: Field
 
 
-@cache
+@once
 def columns(record: type[Record]) -> tuple[Column, ...]:
     """Give the declared columns in order; TypeError for one without type or class."""
-    found = []
+    found: list[Column] = []
     hints = get_type_hints(record, include_extras=True)
     for name, hint in hints.items():
         if get_origin(hint) is ClassVar:
@@ -138,14 +146,14 @@ def columns(record: type[Record]) -> tuple[Column, ...]:
 HEADER = (("ts", "i8"), ("flow", "i8"), ("order", "i8"), ("anomaly", "u8"), ("status", "u1"), ("open", "u1"))
 
 
-@cache
+@once
 def row_dtype(record: type[Record]) -> np.dtype[np.void]:
     """Give the NumPy row in which kernels leave one record."""
     fields = [*HEADER, *((column.name, column.kind.storage) for column in columns(record))]
     return np.dtype(fields, align=True)
 
 
-@cache
+@once
 def null_row(record: type[Record]) -> np.ndarray[Any, np.dtype[np.void]]:
     """Give an array of one row in which every field is null."""
     row = np.zeros(1, row_dtype(record))

@@ -126,7 +126,7 @@ class Flows(NamedTuple):
     buckets: Ints
     free: Ints
     ended: Ints
-    count: Ints
+    count: Ints  # type: ignore[assignment] # tuple.count is not wanted
 
 
 def new_flows(capacity: int) -> Flows:

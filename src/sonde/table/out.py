@@ -42,7 +42,7 @@ class Out(NamedTuple):
     free: Ints
     done: Ints
     keep: Wire
-    count: Ints
+    count: Ints  # type: ignore[assignment] # tuple.count is not wanted
 
 
 def new_out(record: type[Record], capacity: int, room: int, keep: Wire | None = None) -> Out:

@@ -48,7 +48,7 @@ class Streams(NamedTuple):
 
     rows: Rows
     free: Ints
-    count: Ints
+    count: Ints  # type: ignore[assignment] # tuple.count is not wanted
     pool: Pool
 
 

@@ -97,7 +97,8 @@ class Kernel(Generic[P, R]):
                     kept = compile_kernel(self, args)
                     keep(path, kept)
                 head, _, code = kept.partition(b"\n")
-                machine = Machine(self.name, *head.decode().split(" "), code)
+                symbol, result = head.decode().split(" ")
+                machine = Machine(self.name, symbol, result, code)
                 machine.keeps = _types_of(args)  # so that no other type comes to have the same id
                 self._loaded[key] = machine
             return machine
