@@ -29,7 +29,7 @@ A stream dissector steers its driver through `conn`:
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
@@ -69,7 +69,11 @@ def outs(dissector: "Dissector", tables: list[Out]) -> Any:  # noqa: ANN401
 @cache
 def _outs_type(name: str, records: tuple[type[Record], ...]) -> Any:  # noqa: ANN401
     """Make the type once: compiled kernels are found again by the identity of types."""
-    return NamedTuple(f"{name.title()}Outs", [(table_name(record), Out) for record in records])  # type: ignore[misc]
+    return NamedTuple(f"{name.title()}Outs", [(table_name(record), Out) for record in records])
+
+
+#: What the kernels of a dissector with several tables get: a named tuple of them.
+Outs: TypeAlias = Any
 
 
 @dataclass(frozen=True)
@@ -93,4 +97,4 @@ class Dissector:
     max_held: int = 1 << 16
 
 
-__all__ = ["CONN_FIELDS", "Dissector", "Out", "outs", "places", "state"]
+__all__ = ["CONN_FIELDS", "Dissector", "Out", "Outs", "outs", "places", "state"]

@@ -92,8 +92,8 @@ Direction = code({1: "request", 2: "reply"})
 class DhcpRecord(Record):
     """One DHCP message (RFC 2131 §2)."""
 
-    message: Annotated[MessageKind, Field("Kind of message; none in BOOTP", PROTOCOL, ref="RFC 2132 §9.6")]
-    direction: Annotated[Direction, Field("To the server or from it", PROTOCOL)]
+    message: Annotated[MessageKind, Field("Kind of message; none in BOOTP", PROTOCOL, ref="RFC 2132 §9.6")]  # type: ignore[valid-type]
+    direction: Annotated[Direction, Field("To the server or from it", PROTOCOL)]  # type: ignore[valid-type]
     trans_id: Annotated[U32, Field("Number that joins messages", PROTOCOL)]
     seconds: Annotated[U16, Field("Since the client began", PROTOCOL, unit="s")]
     broadcast: Annotated[Bool, Field("Client wants the answer by broadcast", PROTOCOL, ref="RFC 2131 §4.1")]

@@ -11,7 +11,7 @@ share the flow (RFC 7983).
 
 import numpy as np
 
-from sonde.dissect.api import Dissector, state
+from sonde.dissect.api import Dissector, Outs, state
 from sonde.dissect.handshake.derive import COMPLETE, DISTINCT
 from sonde.dissect.handshake.hello import is_13
 from sonde.dissect.handshake.messages import change_cipher, note_ciphertext, read_message
@@ -82,7 +82,7 @@ def identify(octets: Wire, at: Int, end: Int, hint: Int) -> Verdict:
 
 
 @kernel
-def receive(octets: Wire, at: Int, end: Int, conn: Row, turn: Row, out: Out) -> None:
+def receive(octets: Wire, at: Int, end: Int, conn: Row, turn: Row, out: Outs) -> None:
     """Read the records of a datagram."""
     session, side = conn["session"], np.int64(turn["side"])
     begin_turn(conn, OVER_DTLS)
@@ -106,7 +106,7 @@ def receive(octets: Wire, at: Int, end: Int, conn: Row, turn: Row, out: Out) -> 
 
 
 @kernel
-def read_record(octets: Wire, at: Int, stop: Int, conn: Row, turn: Row, out: Out) -> None:
+def read_record(octets: Wire, at: Int, stop: Int, conn: Row, turn: Row, out: Outs) -> None:
     """Read one record that is whole."""
     session, side = conn["session"], np.int64(turn["side"])
     kind = u8(octets, at)
@@ -135,7 +135,7 @@ def read_record(octets: Wire, at: Int, stop: Int, conn: Row, turn: Row, out: Out
 
 
 @kernel
-def read_fragment(octets: Wire, at: Int, conn: Row, turn: Row, out: Out) -> None:
+def read_fragment(octets: Wire, at: Int, conn: Row, turn: Row, out: Outs) -> None:
     """Read a fragment (RFC 6347 §4.2.2): the message, if it is whole with it."""
     session, side = conn["session"], np.int64(turn["side"])
     kind, size, number = u8(octets, at), u24(octets, at + 1), u16(octets, at + 4)
@@ -158,7 +158,7 @@ def read_fragment(octets: Wire, at: Int, conn: Row, turn: Row, out: Out) -> None
 
 
 @kernel
-def finish(conn: Row, out: Out) -> None:
+def finish(conn: Row, out: Outs) -> None:
     """The flow ended: close what is open."""
     end_session(conn["session"], out.tls)
 

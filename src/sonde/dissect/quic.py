@@ -16,7 +16,7 @@ from typing import Annotated, ClassVar
 
 import numpy as np
 
-from sonde.dissect.api import Dissector, places, state
+from sonde.dissect.api import Dissector, Outs, places, state
 from sonde.dissect.handshake.derive import complete_sessions
 from sonde.dissect.handshake.initial_keys import KEYS, derive_keys, open_initial, salt_of
 from sonde.dissect.handshake.messages import take_client_hello, take_server_hello
@@ -184,7 +184,7 @@ def identify(octets: Wire, at: Int, end: Int, hint: Int) -> Verdict:
 
 
 @kernel
-def receive(octets: Wire, at: Int, end: Int, conn: Row, turn: Row, out: Out) -> None:
+def receive(octets: Wire, at: Int, end: Int, conn: Row, turn: Row, out: Outs) -> None:
     """Read the packets of a datagram."""
     begin_turn(conn, OVER_QUIC)
     for _ in range(MAX_COALESCED):
@@ -196,7 +196,7 @@ def receive(octets: Wire, at: Int, end: Int, conn: Row, turn: Row, out: Out) -> 
 
 
 @kernel
-def read_packet(octets: Wire, at: Int, end: Int, conn: Row, turn: Row, out: Out) -> Int:
+def read_packet(octets: Wire, at: Int, end: Int, conn: Row, turn: Row, out: Outs) -> Int:
     """Read one packet; give where it ends."""
     side, first = np.int64(turn["side"]), u8(octets, at)
     if first & LONG_HEADER == 0 or first & FIXED_BIT == 0:
@@ -248,7 +248,7 @@ def read_packet(octets: Wire, at: Int, end: Int, conn: Row, turn: Row, out: Out)
 
 
 @kernel
-def begin_row(octets: Wire, at: Int, version: Int, conn: Row, turn: Row, out: Out) -> None:
+def begin_row(octets: Wire, at: Int, version: Int, conn: Row, turn: Row, out: Outs) -> None:
     """Open the row at the first packet; note the server's connection id when it comes."""
     side = np.int64(turn["side"])
     source = at + 6 + u8(octets, at + 5)
@@ -276,7 +276,7 @@ def begin_row(octets: Wire, at: Int, version: Int, conn: Row, turn: Row, out: Ou
 
 
 @kernel
-def save_id(out: Out, field: Int, octets: Wire, at: Int) -> Int:
+def save_id(out: Outs, field: Int, octets: Wire, at: Int) -> Int:
     """Keep a connection id, whose length stands before it, in hexadecimal."""
     begun = begin_text(out)
     for place in range(at + 1, at + 1 + u8(octets, at)):
@@ -294,7 +294,7 @@ def note_packet(conn: Row, side: Int, letter: Int) -> None:
 
 
 @kernel
-def count_short(conn: Row, side: Int, out: Out) -> None:
+def count_short(conn: Row, side: Int, out: Outs) -> None:
     """Count a packet with a short header; the history tells of powers of two only, as Zeek's does."""
     count = np.int64(conn["short"][side]) + 1
     conn["short"][side] = count
@@ -305,7 +305,7 @@ def count_short(conn: Row, side: Int, out: Out) -> None:
 
 
 @kernel
-def end_row(conn: Row, out: Out) -> None:
+def end_row(conn: Row, out: Outs) -> None:
     """Write down the history and close the row; another may begin in the same flow."""
     if conn["open"] == 0:
         return
@@ -322,7 +322,7 @@ def end_row(conn: Row, out: Out) -> None:
 
 
 @kernel
-def read_initial(octets: Wire, at: Int, body: Int, stop: Int, conn: Row, turn: Row, out: Out) -> None:
+def read_initial(octets: Wire, at: Int, body: Int, stop: Int, conn: Row, turn: Row, out: Outs) -> None:
     """Open an Initial packet and read its frames."""
     side, keys = np.int64(turn["side"]), conn["keys"]
     if keys["ready"] == 0:
@@ -343,7 +343,7 @@ def read_initial(octets: Wire, at: Int, body: Int, stop: Int, conn: Row, turn: R
 
 
 @kernel
-def read_frames(place: Int, end: Int, conn: Row, turn: Row, out: Out) -> bool:
+def read_frames(place: Int, end: Int, conn: Row, turn: Row, out: Outs) -> bool:
     """Read the frames of an opened packet in out.tls.text; False where they are none."""
     text, side = out.tls.text, np.int64(turn["side"])
     for _ in range(MAX_FRAMES):
@@ -391,7 +391,7 @@ def ack_end(text: Wire, place: Int, end: Int, kind: Int) -> Int:
 
 
 @kernel
-def take_crypto(at: Int, offset: Int, length: Int, conn: Row, turn: Row, out: Out) -> None:
+def take_crypto(at: Int, offset: Int, length: Int, conn: Row, turn: Row, out: Outs) -> None:
     """Read a hello that lies whole in one frame, or put this piece of it in order."""
     text, side = out.tls.text, np.int64(turn["side"])
     if offset < 0:  # some of it was read before
@@ -409,7 +409,7 @@ def take_crypto(at: Int, offset: Int, length: Int, conn: Row, turn: Row, out: Ou
 
 
 @kernel
-def read_hello(at: Int, conn: Row, turn: Row, out: Out) -> None:
+def read_hello(at: Int, conn: Row, turn: Row, out: Outs) -> None:
     """Read the hello at a place of out.tls.text."""
     text, side, session = out.tls.text, np.int64(turn["side"]), conn["session"]
     kind, end = u8(text, at), at + 4 + u24(text, at + 1)
@@ -439,7 +439,7 @@ def read_hello(at: Int, conn: Row, turn: Row, out: Out) -> None:
 
 
 @kernel
-def copy_text(out: Out, field: Int, span: Int, prefix: Int) -> Int:
+def copy_text(out: Outs, field: Int, span: Int, prefix: Int) -> Int:
     """Copy a text of the session's row, or of a list the first item (prefix 2), to the connection's."""
     text = out.tls.text
     if span < 0 or span & LENGTH_MASK < prefix:
@@ -453,7 +453,7 @@ def copy_text(out: Out, field: Int, span: Int, prefix: Int) -> Int:
 
 
 @kernel
-def finish(conn: Row, out: Out) -> None:
+def finish(conn: Row, out: Outs) -> None:
     """The flow ended: close what is open."""
     end_row(conn, out)
     end_session(conn["session"], out.tls)

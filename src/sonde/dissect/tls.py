@@ -14,7 +14,7 @@ nothing more is read.
 
 import numpy as np
 
-from sonde.dissect.api import Dissector, state
+from sonde.dissect.api import Dissector, Outs, state
 from sonde.dissect.handshake.derive import COMPLETE, DISTINCT
 from sonde.dissect.handshake.hello import is_13
 from sonde.dissect.handshake.messages import change_cipher, note_ciphertext, read_message
@@ -89,7 +89,7 @@ def identify(octets: Wire, at: Int, end: Int, hint: Int) -> Verdict:
 
 
 @kernel
-def advance(octets: Wire, at: Int, end: Int, conn: Row, turn: Row, out: Out) -> Int:
+def advance(octets: Wire, at: Int, end: Int, conn: Row, turn: Row, out: Outs) -> Int:
     """Read one record or as many as a message spans; give how many octets were used."""
     begin_turn(conn, OVER_TLS)
     used = read_record(octets, at, end, conn, turn, out)
@@ -98,7 +98,7 @@ def advance(octets: Wire, at: Int, end: Int, conn: Row, turn: Row, out: Out) -> 
 
 
 @kernel
-def read_record(octets: Wire, at: Int, end: Int, conn: Row, turn: Row, out: Out) -> Int:
+def read_record(octets: Wire, at: Int, end: Int, conn: Row, turn: Row, out: Outs) -> Int:
     """Read the record that begins here, as far as it is in clear."""
     side, session = np.int64(turn["side"]), conn["session"]
     if conn["lost"][side] == 1:
@@ -138,7 +138,7 @@ def is_ciphertext(session: Row, side: Int) -> bool:
 
 
 @kernel
-def pass_over(kind: Int, conn: Row, side: Int, out: Out) -> None:
+def pass_over(kind: Int, conn: Row, side: Int, out: Outs) -> None:
     """Note a record that is not read."""
     session = conn["session"]
     conn["within"][side] = 0
@@ -152,7 +152,7 @@ def pass_over(kind: Int, conn: Row, side: Int, out: Out) -> None:
 
 
 @kernel
-def count_record(conn: Row, out: Out) -> None:
+def count_record(conn: Row, out: Outs) -> None:
     """Count a record of a session whose beginning was not seen; a few of them are proof."""
     conn["records"] += 1
     if conn["records"] >= ENOUGH_RECORDS:
@@ -161,7 +161,7 @@ def count_record(conn: Row, out: Out) -> None:
 
 
 @kernel
-def give_up(used: Int, anomaly: Int, session: Row, out: Out) -> Int:
+def give_up(used: Int, anomaly: Int, session: Row, out: Outs) -> Int:
     """Read no further, because what follows cannot be told."""
     if session["begun"] == 1:
         out.tls.rows[session["row"]]["anomaly"] |= np.uint64(anomaly)
@@ -172,7 +172,7 @@ def give_up(used: Int, anomaly: Int, session: Row, out: Out) -> Int:
 
 
 @kernel
-def read_handshake(octets: Wire, at: Int, end: Int, conn: Row, turn: Row, out: Out) -> Int:
+def read_handshake(octets: Wire, at: Int, end: Int, conn: Row, turn: Row, out: Outs) -> Int:
     """Read the messages of a whole handshake record; the last may go on in the next ones."""
     side, session = np.int64(turn["side"]), conn["session"]
     stop = at + RECORD_HEADER + u16(octets, at + 3)
@@ -209,7 +209,7 @@ def read_handshake(octets: Wire, at: Int, end: Int, conn: Row, turn: Row, out: O
 
 
 @kernel
-def lay_together(octets: Wire, place: Int, stop: Int, end: Int, out: Out) -> tuple[Int, Int, Int]:
+def lay_together(octets: Wire, place: Int, stop: Int, end: Int, out: Outs) -> tuple[Int, Int, Int]:
     """Copy a message that spans records behind the text; give its size, and where it ended.
 
     Size 0: more is needed; -1: it cannot be read. The end is a record and the octets used of it.
@@ -238,7 +238,7 @@ def lay_together(octets: Wire, place: Int, stop: Int, end: Int, out: Out) -> tup
 
 
 @kernel
-def finish(conn: Row, out: Out) -> None:
+def finish(conn: Row, out: Outs) -> None:
     """The flow ended: close what is open."""
     end_session(conn["session"], out.tls)
 

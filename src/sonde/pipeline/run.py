@@ -149,8 +149,10 @@ def _at_work(
         while any(thread.is_alive() for thread in threads[1:]) or (
             threads[0].is_alive() and time.monotonic() < patience  # it may wait for a pipe for ever
         ):
-            for waiting in (*crew.blocks, *crew.yields):
-                _drain(waiting)
+            for blocks in crew.blocks:
+                _drain(blocks)
+            for yields in crew.yields:
+                _drain(yields)
             for lane_waits in crew.blocks:
                 with suppress(queue.Full):
                     lane_waits.put_nowait(_OVER)

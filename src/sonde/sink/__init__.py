@@ -1,6 +1,6 @@
 """Batches out: Parquet, JSON Lines, CSV, Zeek logs."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pyarrow as pa
@@ -13,9 +13,8 @@ FORMATS = ("parquet", "jsonl", "csv", "zeek")
 
 def open_sink(name: str, folder: Path, schemas: Mapping[str, pa.Schema]) -> Sink:
     """Make the sink of a format, writing below `folder`."""
-    makers = {"parquet": ParquetSink, "jsonl": JsonlSink, "csv": CsvSink, "zeek": ZeekSink}
-    sink: Sink = makers[name](folder, schemas)
-    return sink
+    makers: dict[str, Callable[[Path, Mapping[str, pa.Schema]], Sink]] = {"parquet": ParquetSink, "jsonl": JsonlSink, "csv": CsvSink, "zeek": ZeekSink}
+    return makers[name](folder, schemas)
 
 
 __all__ = ["FORMATS", "Sink", "open_sink"]

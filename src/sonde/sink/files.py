@@ -127,7 +127,7 @@ def json_lines(batch: pa.RecordBatch) -> list[str]:
         for name, column in columns
     ]
     return [
-        "{" + ",".join([name + values[row] for name, values in spelled if values[row] is not None]) + "}\n"
+        "{" + ",".join([name + value for name, values in spelled if (value := values[row]) is not None]) + "}\n"
         for row in range(batch.num_rows)
     ]
 

@@ -163,7 +163,7 @@ class LazyKernel(Kernel[P, R]):
         return self.made.function
 
     @property
-    def dispatcher(self) -> Any:  # type: ignore[override]  # noqa: ANN401
+    def dispatcher(self) -> Any:  # noqa: ANN401
         """Give Numba's own object."""
         return self.made.dispatcher
 

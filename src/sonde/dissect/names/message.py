@@ -53,7 +53,7 @@ class DnsRecord(Record):
     """One query with its response."""
 
     table: ClassVar[str] = "dns"
-    transport: Annotated[Transport, Field("Transport of the messages", PROTOCOL)]
+    transport: Annotated[Transport, Field("Transport of the messages", PROTOCOL)]  # type: ignore[valid-type]
     trans_id: Annotated[U16, Field("Number that pairs query and response", PROTOCOL, ref="RFC 1035 §4.1.1")]
     rtt: Annotated[DurationNs, Field("From query to response", PROTOCOL)]
     # In lower case. Of several questions the last; without any, the first record's name.
