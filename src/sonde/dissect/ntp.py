@@ -79,7 +79,7 @@ def is_tail(octets: Wire, at: Int, end: Int) -> bool:
     if rest == 0 or rest == 4 or rest == 12 or rest == 20 or rest == 24:
         return True
     length = u32(octets, at) & 0xFFFF if rest >= 16 else 0
-    return 16 <= length <= rest and length % 4 == 0
+    return bool(16 <= length <= rest and length % 4 == 0)
 
 
 @kernel
@@ -88,12 +88,14 @@ def is_control(octets: Wire, at: Int, end: Int, hint: Int) -> bool:
     length = end - at
     if u8(octets, at) & 7 == 6:
         told = 12 + (u16(octets, at + 10) if length >= 12 else 0)
-        return length >= 12 and (told == length or (told + 3) // 4 * 4 == length)
+        return bool(length >= 12 and (told == length or (told + 3) // 4 * 4 == length))
     if u8(octets, at + 2) > 3 or u8(octets, at + 4) >> 4:
         return False
     told = 8 + (u16(octets, at + 4) & 0xFFF) * (u16(octets, at + 6) & 0xFFF)
     is_answer = u8(octets, at) >= 0x80
-    return told == length if is_answer else told <= length and (length == 8 or length == 48 or length == 192)
+    if is_answer:
+        return bool(told == length)
+    return bool(told <= length and (length == 8 or length == 48 or length == 192))
 
 
 @kernel
