@@ -25,6 +25,9 @@ PROTOCOL = Protocol(
         *begins("NOTICE AUTH :", "NOTICE * :", "ERROR :Closing Link", verdict=YES, side="resp", transport="tcp"),
         *begins(":", verdict=YES, side="resp", transport="tcp", parts=(Has(b" NOTICE ", 2, 80),)),
         *begins(":", verdict=YES, side="resp", transport="tcp", parts=(Has(b" 001 ", 2, 80),)),
+        # IRCv3 tls-3.1: a client asks before it registers; 670 is RPL_STARTTLS.
+        *begins("STARTTLS", verdict=MAYBE, side="orig", transport="tcp", folded=True),
+        *begins(":", verdict=YES, side="resp", transport="tcp", parts=(Has(b" 670 ", 2, 80),)),
         *begins("PING :", verdict=MAYBE, transport="tcp", parts=(Has(b"\n", 6, 80),)),
     ),
     starts_tls=True,
