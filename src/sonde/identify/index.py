@@ -94,6 +94,7 @@ class Matcher(NamedTuple):
     owners: Ints  # protocols that a port is registered for, a run for each
     owner_runs: Ints
     dissected: Wire  # 1 for protocols that a dissector reads
+    preludes: Wire  # 1 for protocols before others in their flows
     starts_tls: Wire  # 1 for those in which TLS may begin
     tls: Ints  # [number of TLS, or -1 where nobody reads it]
 
@@ -265,6 +266,7 @@ def _finish(
         np.array([owner for port in owners.values() for owner in port] or [-1], np.int64),
         _beginnings(list(owners.values())),
         np.array([protocol.name in dissected for protocol in protocols], np.uint8),
+        np.array([protocol.is_prelude for protocol in protocols], np.uint8),
         np.array([protocol.starts_tls for protocol in protocols], np.uint8),
         np.array([names.index("tls") if "tls" in dissected and "tls" in names else -1], np.int64),
     )

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from sonde.identify.index import AT, BEGUN, HAS, LENGTH, NUMBER, SAME, STEP, WHOLE, Matcher, build_matcher
+from sonde.identify.index import AT, BEGUN, HAS, LENGTH, LONGEST, NUMBER, SAME, STEP, WHOLE, Matcher, build_matcher
 from sonde.schema import (
     ASK,
     CUT,
@@ -122,8 +122,10 @@ def match_part(matcher: Matcher, part: Row, octets: Wire, at: Int, end: Int, hin
         return low <= number_at(octets, begin, size, np.int64(part["little"])) <= np.int64(part["high"])
     if kind == LENGTH:
         told = number_at(octets, begin, size, np.int64(part["little"])) * np.int64(part["unit"]) + low
-        if hint & CUT or part["fit"] == BEGUN:
+        if part["fit"] == BEGUN:
             return told >= length
+        if hint & CUT:
+            return length <= told <= LONGEST  # as much as a datagram can have held
         return told == length if part["fit"] == WHOLE else told <= length
     if kind == SAME:
         for place in range(size):

@@ -93,6 +93,17 @@ def settle_flow(flow: Row, stream: Row, streams: Streams, protocol: Int, evidenc
 
 
 @kernel
+def note_prelude(flow: Row, stream: Row, streams: Streams, side: Int, decided: Int, matcher: Matcher) -> None:
+    """Take a flow for what prepares it, and go on looking for what it prepares."""
+    flow["protocol"] = decided >> 8
+    flow["evidence"] = decided & 255
+    stream["confirmed"] = 1
+    stream["looked"][side] += 1
+    if stream["looked"][side] >= LOOKS:
+        settle_flow(flow, stream, streams, decided >> 8, decided & 255, matcher)
+
+
+@kernel
 def give_up(flow: Row, stream: Row, streams: Streams) -> None:
     """Look no further at a flow."""
     stream["state"] = FINISHED
@@ -202,6 +213,9 @@ def build_identify(protocols: Sequence[Protocol]) -> Kernel[..., None]:
         decided = decide(octets, at, end, turn, stream, (matcher, results.found))
         if decided >= 0:
             protocol = decided >> 8
+            if matcher.preludes[protocol] and kind == DATAGRAM:
+                note_prelude(flow, stream, streams, side, decided, matcher)
+                return
             settle_flow(flow, stream, streams, protocol, decided & 255, matcher)
             if stream["state"] == DISSECTING:
                 if stream["held_length"][1 - side] > 0:

@@ -32,6 +32,8 @@ class Protocol:
     first_octets: bytes = b""
     #: Transports on which `identify` is asked: "tcp", "udp".
     transports: tuple[str, ...] = ("tcp", "udp")
+    #: Its datagrams prepare the way for another protocol in the same flow, which then names it.
+    is_prelude: bool = False
     #: `identify` accepts nothing on other ports than those registered.
     own_ports_only: bool = False
     #: TLS may begin inside it (STARTTLS and kin), or in what it carries.

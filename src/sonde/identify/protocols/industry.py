@@ -65,7 +65,7 @@ HART = Protocol(
     udp_ports=(5094,),
     signatures=(
         # Version 1, type (request, response, publish), identifier, status, number, length.
-        Signature((At(0, b"\x01"), Number(1, 1, 0, 2), Number(2, 1, 0, 4), Length(6, 2)), YES, min_length=8),
+        Signature((At(0, b"\x01"), Number(1, 1, 0, 2), Number(2, 1, 0, 4), Length(6, 2)), MAYBE, min_length=8),
     ),
     aliases={"ndpi": ("HART-IP",), "wireshark": ("hart_ip",)},
 )

@@ -15,6 +15,7 @@ PROTOCOL = Protocol(
     "stun",
     "Session Traversal Utilities for NAT",
     "RFC 8489",
+    is_prelude=True,  # RFC 8445: what ICE connects is DTLS, QUIC or media
     tcp_ports=(3478, 5349),
     udp_ports=PORTS,
     signatures=(

@@ -91,7 +91,7 @@ RPC_OVER_HTTP = Protocol(
     "RPC over HTTP",
     "MS-RPCH",
     tcp_ports=(593,),
-    signatures=begins("RPC_IN_DATA ", "RPC_OUT_DATA ", "RPC_CONNECT ", "ncacn_http/1.0", verdict=YES, transport="tcp"),
+    signatures=begins("ncacn_http/1.0", verdict=YES, side="resp", transport="tcp"),
     aliases={"ndpi": ("MS-RPCH",)},
 )
 ICECAST = Protocol(

@@ -1,0 +1,13 @@
+"""Payloads written from specifications, by hand: at least one for every protocol that is only named."""
+
+from tests.identify.asking import Sample
+from tests.identify.samples import applications, industry, infrastructure, media, peers, services
+
+SAMPLES: list[Sample] = [
+    *infrastructure.SAMPLES,
+    *services.SAMPLES,
+    *media.SAMPLES,
+    *industry.SAMPLES,
+    *applications.SAMPLES,
+    *peers.SAMPLES,
+]

@@ -1,0 +1,79 @@
+"""Every protocol that is only named: one payload from its specification, and what must not pass for it."""
+
+import pytest
+
+from sonde.identify.catalogue import identified_only
+from tests.identify.asking import ONLY_PORT, PAIR, PORT, SURE, TCP, UDP, Sample, ask, h
+from tests.identify.samples import SAMPLES
+
+FREE_PORT = 39999  # registered for nothing
+BY_OCTETS = [protocol for protocol in identified_only() if protocol.signatures or protocol.identify is not None]
+
+
+def ident(sample: Sample) -> str:
+    return f"{sample.name}: {sample.remark}"
+
+
+def test_every_protocol_has_a_sample() -> None:
+    assert {protocol.name for protocol in BY_OCTETS} - {sample.name for sample in SAMPLES} == set()
+
+
+@pytest.mark.parametrize("sample", SAMPLES, ids=ident)
+def test_a_payload_is_known_on_its_port(sample: Sample) -> None:
+    answer = ask(sample.octets, sample.transport, sample.port, sample.side)
+    assert sample.name in answer.candidates
+    if sample.sure == PAIR:
+        assert answer.protocol is None
+    else:
+        assert answer.protocol == sample.name
+
+
+@pytest.mark.parametrize("sample", SAMPLES, ids=ident)
+def test_on_another_port_only_what_is_sure_decides(sample: Sample) -> None:
+    answer = ask(sample.octets, sample.transport, FREE_PORT, sample.side)
+    assert answer.protocol == (sample.name if sample.sure == SURE else None)
+    assert (sample.name in answer.candidates) == (sample.sure != ONLY_PORT)
+
+
+@pytest.mark.parametrize("sample", SAMPLES, ids=ident)
+def test_a_first_octet_changed_or_a_half_cut_off_is_not_taken_for_sure(sample: Sample) -> None:
+    """Damage may leave a protocol recognisable; it must never make another of it."""
+    changed = bytes([sample.octets[0] ^ 0xFF]) + sample.octets[1:]
+    for damaged in (changed, sample.octets[: len(sample.octets) // 2] or b"\xff"):
+        answer = ask(damaged, sample.transport, FREE_PORT, sample.side)
+        assert answer.protocol in (None, sample.name), answer
+
+
+NOT = [
+    ("stun", UDP, 3478, h("0001 0004 2112a442 000102030405060708090a0b"), "the length tells of four octets more"),
+    ("snmp", UDP, 161, h("30 26 02 01 02 04 06 7075626c6963"), "there is no version 2 (that is 2c, and is 1)"),
+    ("ldap", TCP, 389, h("30 0c 02 01 01 61 07 0a 01 00 04 00 04 00"), "an answer, from the client"),
+    ("radius", UDP, 1812, h("01 2a 0021") + bytes(28), "the length is not the payload's"),
+    ("kerberos", UDP, 88, h("6a 2c 30 2a a1 03 02 01 04"), "version 4"),
+    ("bgp", TCP, 179, b"\xff" * 16 + h("0012 04"), "shorter than its header"),
+    ("iec104", TCP, 2404, h("68 04 0f 00 00 00"), "an unnumbered frame that sets and answers at once"),
+    ("modbus", TCP, 502, h("0001 0001 0006 01 03 0000 000a"), "another protocol identifier"),
+    ("dns", UDP, 53, h("00"), "an octet"),
+    ("wireguard", UDP, 51820, h("01000000") + bytes(145), "an octet too long"),
+    ("openvpn", UDP, 1194, h("38 0102030405060708 00 00000001"), "a first packet numbered 1"),
+    ("ike", UDP, 500, h("0001020304050607 0000000000000000 21 30 22 08 00000000 0000001c"), "version 3"),
+    ("tftp", UDP, 69, h("0001") + b"rfc1350.txt\0binary\0", "no mode of TFTP"),
+    ("rtcp", UDP, 40001, h("80 c8 0007 deadbeef"), "longer than the datagram"),
+    ("syslog", UDP, 514, b"<192>1 - - - - - -", "priorities end with 191"),
+    ("mqtt", TCP, 1883, h("10 10 0004") + b"MQTT" + h("09"), "no version of MQTT"),
+    ("coap", UDP, 5683, h("40 01 0001 f5") + b"hello", "a reserved difference"),
+    ("smb", TCP, 445, h("00000040 ff534d43") + bytes(56), "SMC"),
+    ("socks", TCP, 1080, h("05 02 00"), "a method is missing"),
+    ("http", UDP, 80, b"GET / HTTP/1.1\r\n\r\n", "not in datagrams"),
+]
+
+
+@pytest.mark.parametrize(("name", "transport", "port", "octets", "remark"), NOT, ids=[f"{n[0]}: {n[4]}" for n in NOT])
+def test_what_breaks_a_rule_is_not_the_protocol(
+    name: str, transport: str, port: int, octets: bytes, remark: str
+) -> None:
+    assert ask(octets, transport, port).protocol != name, remark
+
+
+def test_kinds_of_samples_are_few() -> None:
+    assert {sample.sure for sample in SAMPLES} == {SURE, PORT, ONLY_PORT, PAIR}
