@@ -9,7 +9,7 @@ from sonde.cli.arguments import Parser, build_parser
 from sonde.dissect import all_dissectors
 from sonde.pipeline.plan import all_records
 from sonde.record import catalogue
-from sonde.schema import Privacy, Record, table_name
+from sonde.schema import Privacy, Record
 from sonde.table.flows import ODDITIES
 from sonde.table.out import COMMON_ANOMALIES, STATUS_NAMES
 from sonde.table.packets import DROPS
@@ -79,7 +79,6 @@ def _table(name: str) -> Iterator[str]:
 
 
 def _fields(record: type[Record], *, is_flows: bool) -> Iterator[str]:
-    assert table_name(record)
     for column, (kind, field) in catalogue(record, is_flows=is_flows).items():
         unit = f", in {field.unit}" if field.unit else ""
         what = f"{field.doc}{unit}".replace("|", "\\|")

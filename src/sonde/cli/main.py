@@ -102,7 +102,7 @@ def run_read(args: argparse.Namespace) -> int:
     elif not args.quiet:
         from sonde.view.summary import print_summary
 
-        print_summary(reading)
+        print_summary(reading, compiled=progress.compiling)
     return DAMAGED if reading.damaged else DONE
 
 

@@ -51,22 +51,22 @@ def size(octets: float) -> str:
     return f"{octets:.1f} TB"
 
 
-def print_summary(reading: Reading) -> None:
-    """Print the summary to standard output."""
+def print_summary(reading: Reading, *, compiled: bool = False) -> None:
+    """Print the summary to standard output; `compiled` says that this run had to compile kernels."""
     is_terminal = sys.stdout.isatty()
     style = Style(coloured=is_terminal and "NO_COLOR" not in os.environ)
     width = shutil.get_terminal_size().columns if is_terminal else 80
-    for line in summary_lines(reading, min(max(width, NARROWEST), WIDEST), style):
+    for line in summary_lines(reading, min(max(width, NARROWEST), WIDEST), style, compiled=compiled):
         print(line.rstrip())
 
 
-def summary_lines(reading: Reading, width: int, style: Style) -> Iterator[str]:
+def summary_lines(reading: Reading, width: int, style: Style, *, compiled: bool = False) -> Iterator[str]:
     """Compose the summary line by line."""
     yield from _head(reading, style)
     yield ""
     yield from _lists(reading, width, style)
     yield from _oddities(reading, width, style)
-    yield from _records(reading, width, style)
+    yield from _records(reading, width, style, compiled=compiled)
 
 
 def _head(reading: Reading, style: Style) -> Iterator[str]:
@@ -160,15 +160,18 @@ def _oddities(reading: Reading, width: int, style: Style) -> Iterator[str]:
     yield from _wrapped("our defects", [f"{len(faults)}, the first: {faults[0]}"] if faults else [], width, style, RED)
 
 
-def _records(reading: Reading, width: int, style: Style) -> Iterator[str]:
+def _records(reading: Reading, width: int, style: Style, *, compiled: bool) -> Iterator[str]:
     manifest, policy = reading.manifest, reading.plan.gate.policy
     records = [f"{name} {entry['rows']:,}" for name, entry in manifest["tables"].items() if entry["rows"]]
     yield from _wrapped("records", records or ["none"], width, style, BOLD)
     yield from _wrapped("policy", [policy.name + (f": {policy.notice}" if policy.notice else "")], width, style, BOLD)
     rate = manifest["packets"]["in"] / max(reading.seconds, 1e-9)
     speed = f"{rate / 1e6:.2f} million" if rate >= 1e6 else f"{rate:,.0f}"
-    where = style(str(reading.folder), GREEN)
-    yield style("written to".ljust(TITLE), BOLD) + f"{where} in {reading.seconds:.2f} s, {speed} packets/s"
+    pace = "kernels compiled, once, included" if compiled else f"{speed} packets/s"
+    yield (
+        style("written to".ljust(TITLE), BOLD)
+        + f"{style(str(reading.folder), GREEN)} in {reading.seconds:.2f} s, {pace}"
+    )
 
 
 def _wrapped(title: str, words: Iterable[str], width: int, style: Style, code: str) -> Iterator[str]:
