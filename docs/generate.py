@@ -90,7 +90,8 @@ def cli() -> str:
     parser = build_parser(sonde.__version__, {name: lambda _: 0 for name in ("read", "query", "protocols")})
     lines = ["# The command line", "", MADE, parser.description or "", ""]
     lines += [
-        "Exit status: 0 done, 1 could not, 2 wrong usage, 3 done with damaged input, 130 interrupted, 143 asked to end.",
+        "Exit status: 0 done, 1 could not, 2 wrong usage, 3 done with damaged input, 130 interrupted,",
+        "143 asked to end.",
         "What goes wrong is one sentence on standard error. Output appears whole or not at all.",
         "Set `NO_COLOR` for a summary without colour, `SONDE_CACHE` for where compiled kernels are kept.",
         "",

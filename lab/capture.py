@@ -11,9 +11,7 @@ from network import GATEWAY, Lab, LabError
 LONGEST_FRAME_OCTETS = 1514  # an MTU of 1500 behind an Ethernet header
 SHORTEST_TELLING_WORD = 5
 BAD = "tcp.checksum.status==0 || udp.checksum.status==0 || ip.checksum.status==0"
-BAD += (
-    f" || icmp.checksum.status==0 || icmpv6.checksum.status==0 || frame.len>{LONGEST_FRAME_OCTETS}"
-)
+BAD += f" || icmp.checksum.status==0 || icmpv6.checksum.status==0 || frame.len>{LONGEST_FRAME_OCTETS}"
 VERIFIED = [f"{name}.check_checksum:TRUE" for name in ("tcp", "udp", "ip")]
 
 
@@ -62,7 +60,7 @@ def write_pcapng(lab: Lab, captured: Path, target: Path) -> None:
         raise LabError(message)
     octets = neutral.read_bytes()
     machine = os.uname()
-    words = [str(lab.scratch), lab.scratch.name, machine.nodename, machine.release, "/tmp/"]  # noqa: S108
+    words = [str(lab.scratch), lab.scratch.name, machine.nodename, machine.release, "/tmp/"]
     for word in words:
         # A shorter word is found by chance between the octets of encrypted messages.
         if len(word) >= SHORTEST_TELLING_WORD and word.encode() in octets:

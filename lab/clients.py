@@ -87,9 +87,7 @@ def browse_services(lab: Lab, expected: Expected) -> None:
     services.mkdir(parents=True)
     (services / "printer.service").write_text(service)
     bus = f"unix:path={lab.scratch}/bus"
-    policy = (
-        '<allow send_destination="*"/><allow receive_sender="*"/><allow own="*"/><allow user="*"/>'
-    )
+    policy = '<allow send_destination="*"/><allow receive_sender="*"/><allow own="*"/><allow user="*"/>'
     rules = f'<auth>EXTERNAL</auth><policy context="default">{policy}</policy>'
     rules = f"<busconfig><type>system</type><listen>{bus}</listen>{rules}</busconfig>"
     lab.serve(LAPTOP, "dbus-daemon", "--nofork", f"--config-file={lab.write('bus.conf', rules)}")
@@ -250,9 +248,7 @@ def send_mail(lab: Lab, expected: Expected) -> None:
     lab.run(LAPTOP, "curl", "-s", "--ssl-reqd", *login, f"imap://{server}/")
     expected.add("imap", user="alice", encrypted="after STARTTLS")
     for _ in range(2):
-        expected.add(
-            "tls", server_name=server, version="TLSv1.3", client="curl", outcome="completed"
-        )
+        expected.add("tls", server_name=server, version="TLSv1.3", client="curl", outcome="completed")
 
 
 def ask_stores(lab: Lab, expected: Expected) -> None:
@@ -299,9 +295,7 @@ def ask_stores(lab: Lab, expected: Expected) -> None:
     for user, starttls in (("", False), ("cn=admin,dc=example,dc=org", False), ("", True)):
         expected.add("ldap", bind=user, starttls=starttls)
     name = "ldap.example.org"
-    expected.add(
-        "tls", server_name=name, version="TLSv1.3", client="ldapsearch", outcome="completed"
-    )
+    expected.add("tls", server_name=name, version="TLSv1.3", client="ldapsearch", outcome="completed")
 
 
 def move_files(lab: Lab, expected: Expected) -> None:
@@ -335,9 +329,7 @@ def ask_others(lab: Lab, expected: Expected) -> None:
     lab.run(LAPTOP, "snmpwalk", "-v1", "-c", "lab-public", *agent)
     lab.run(LAPTOP, "snmpbulkget", "-v2c", "-c", "lab-public", *agent)
     secret = ("-a", "SHA", "-A", PASSWORD, "-x", "AES", "-X", PASSWORD)
-    lab.run(
-        LAPTOP, "snmpget", "-v3", "-l", "authPriv", "-u", "alice", *secret, STORE, agent[1] + ".1.0"
-    )
+    lab.run(LAPTOP, "snmpget", "-v3", "-l", "authPriv", "-u", "alice", *secret, STORE, agent[1] + ".1.0")
     for version, user in (("2c", "lab-public"), ("1", "lab-public"), ("3", "alice")):
         expected.add("snmp", version=version, user=user)
     for form in ("--rfc3164", "--rfc5424"):

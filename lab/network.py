@@ -160,9 +160,7 @@ def build(lab: Lab) -> None:
         shell("ip", "netns", "add", namespace)
         overlay(namespace)
         shell("ip", "-n", namespace, "link", "set", "lo", "up")
-    shell(
-        "ip", "-n", GATEWAY, "link", "add", "br0", "address", "02:00:00:00:01:01", "type", "bridge"
-    )
+    shell("ip", "-n", GATEWAY, "link", "add", "br0", "address", "02:00:00:00:01:01", "type", "bridge")
     connect(LAPTOP, "lan0", "02:00:00:00:01:10")
     connect(GUEST, "guest0", "02:00:00:00:01:20")
     connect(SERVERS, "dmz0", "02:00:00:00:02:10")
@@ -237,9 +235,7 @@ def add_account(name: str, home: Path, password_hash: str) -> None:
 def demolish() -> None:
     """Remove the namespaces, with every link in them, and their overlays."""
     for namespace in HOST_NAMES:
-        inside = subprocess.run(
-            ["ip", "netns", "pids", namespace], check=False, capture_output=True, text=True
-        ).stdout
+        inside = subprocess.run(["ip", "netns", "pids", namespace], check=False, capture_output=True, text=True).stdout
         for left in inside.split():  # a client which went into the background
             with contextlib.suppress(ProcessLookupError):
                 os.kill(int(left), signal.SIGKILL)

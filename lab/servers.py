@@ -11,7 +11,7 @@ from pathlib import Path
 import network
 from network import GATEWAY, MAIL, NAMES, SERVERS, STORE, WEB, Lab
 
-PASSWORD = "correct-horse"  # noqa: S105 - invented, protects nothing
+PASSWORD = "correct-horse"
 CERTIFIED_NAMES = (
     *("www", "secure", "mail", "db", "ldap", "quic", "ns1"),
     *("inner", "tunnel"),
@@ -45,9 +45,7 @@ def start_servers(lab: Lab) -> None:
 def openssl(lab: Lab, *argv: str | Path) -> str:
     """Run openssl and return what it printed."""
     command = ["openssl", *map(str, argv)]
-    return subprocess.run(
-        command, cwd=lab.scratch, check=True, capture_output=True, text=True
-    ).stdout.strip()
+    return subprocess.run(command, cwd=lab.scratch, check=True, capture_output=True, text=True).stdout.strip()
 
 
 def make_certificates(lab: Lab) -> None:
@@ -84,8 +82,7 @@ def make_account(lab: Lab) -> None:
 def start_names(lab: Lab) -> None:
     """Start BIND, authoritative for the lab's zones, also over TLS (RFC 7858)."""
     owners = "".join(
-        f"{name} A 198.51.100.{last}\n{name} AAAA 2001:db8:2::{last}\n"
-        for name, last in ADDRESSES.items()
+        f"{name} A 198.51.100.{last}\n{name} AAAA 2001:db8:2::{last}\n" for name, last in ADDRESSES.items()
     )
     long_text = " ".join(f'"{str(part) * 200}"' for part in range(8))
     start = "$TTL 3600\n@ SOA ns1.example.org. hostmaster.example.org. 1 7200 900 1209600 300\n"
@@ -134,7 +131,7 @@ zone "100.51.198.in-addr.arpa" {{ type primary; file "reverse"; }};
 
 def start_web(lab: Lab) -> None:
     """Start nginx, its pages, and two log formats which the expectations are read from."""
-    words = random.Random(7)  # noqa: S311 - the page must be the same in every run
+    words = random.Random(7)
     text = " ".join(words.choice(("flow", "packet", "octet", "segment")) for _ in range(4000))
     lab.write("www/index.html", "<!doctype html><title>Lab</title><p>Hello from the lab.\n")
     lab.write("www/words.txt", text)
@@ -242,8 +239,7 @@ def start_stores(lab: Lab) -> None:
     own = ("--no-defaults", "--user=mysql", f"--datadir={folders['mysql']}")
     lab.run(SERVERS, "mariadb-install-db", *own, "--skip-test-db", timeout_s=90)
     first = (  # one statement a line, as --init-file wants it
-        f"CREATE DATABASE shop;\nCREATE USER alice IDENTIFIED BY '{PASSWORD}';\n"
-        "GRANT ALL ON shop.* TO alice;\n"
+        f"CREATE DATABASE shop;\nCREATE USER alice IDENTIFIED BY '{PASSWORD}';\nGRANT ALL ON shop.* TO alice;\n"
     )
     script = lab.write("first.sql", first)
     start = (f"--socket={folders['mysql']}/socket", f"--bind-address={STORE}")

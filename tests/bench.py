@@ -99,7 +99,7 @@ def trial(
     }
 
 
-def _move_to_pool(turns: Any, wire: bytes, streams: Streams) -> None:  # noqa: ANN401
+def _move_to_pool(turns: Any, wire: bytes, streams: Streams) -> None:
     for turn in turns[turns["kind"] != LOST]:
         number = int(turn["frame"]) - 1
         at, length = int(turn["at"]), int(turn["length"])
@@ -122,7 +122,7 @@ def _decode(dissector: Dissector, record: type[Record], out: Out, number: int) -
     return found
 
 
-def _value(kind: Any, value: Any, text: Any) -> Any:  # noqa: ANN401
+def _value(kind: Any, value: Any, text: Any) -> Any:
     if kind.name == "f64":
         return None if np.isnan(value) else float(value)
     number = int(value)

@@ -80,7 +80,11 @@ def test_globs_and_folders_without_captures_are_refused(pattern: str, tmp_path: 
 damaged: dict[str, tuple[bytes, str, int]] = {
     "ends within a frame": (WHOLE[:-7], "ends within a record", len(FRAMES) - 1),
     "ends within a record's header": (WHOLE + b"\0" * 9, "ends within a record", len(FRAMES)),
-    "a record of two gigabytes": (WHOLE + struct.pack("<IIII", 1, 1, 1 << 31, 60) + bytes(60), "which no frame is", len(FRAMES)),
+    "a record of two gigabytes": (
+        WHOLE + struct.pack("<IIII", 1, 1, 1 << 31, 60) + bytes(60),
+        "which no frame is",
+        len(FRAMES),
+    ),
     "a block that lies": (
         struct.pack("<IIIHHqI", 0x0A0D0D0A, 28, 0x1A2B3C4D, 1, 0, -1, 28) + struct.pack("<III", 6, 64, 64) + bytes(60),
         "does not hold together",

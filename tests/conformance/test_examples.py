@@ -58,7 +58,9 @@ EXAMPLES: dict[str, Callable[[], dict[str, Any]]] = {
     "sonde.view.dataset": lambda: {"sonde": sonde},
     "sonde.source.captures": dict,
     "sonde.decode.frames": lambda: {
-        "block": Block(WIRE, frame(), 0), "settings": settings(verify=False, lanes=1, key=1), "packets_table": packets_table
+        "block": Block(WIRE, frame(), 0),
+        "settings": settings(verify=False, lanes=1, key=1),
+        "packets_table": packets_table,
     },
     "sonde.flow.update": for_flow,
     "sonde.identify.route": for_identify,

@@ -57,7 +57,11 @@ CASES = {
     "BSD loopback": Case(Loopback(type=2) / INNER, link=0),
     "PPP": Case(PPP(proto=0x21) / INNER, link=9),
     "802.11": Case(
-        RadioTap() / Dot11(type=2, subtype=0, FCfield="to_DS") / LLC(dsap=0xAA, ssap=0xAA, ctrl=3) / SNAP(code=0x0800) / INNER,
+        RadioTap()
+        / Dot11(type=2, subtype=0, FCfield="to_DS")
+        / LLC(dsap=0xAA, ssap=0xAA, ctrl=3)
+        / SNAP(code=0x0800)
+        / INNER,
         link=127,
     ),
     "IP in IP": Case(OUTER / INNER, tunnels=("ipip",)),

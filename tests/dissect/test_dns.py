@@ -222,7 +222,12 @@ def test_identification_is_strict_off_the_port() -> None:
 SAMPLES = {
     "dns": [
         Sample([(0, query()), (1, response(ADDRESS))], ports=(40000, 53)),
-        Sample([(0, query(number=7, kind=MX)), (1, response(*[record(*RDATA[name][:2]) for name in RDATA], number=7, kind=MX))]),
+        Sample(
+            [
+                (0, query(number=7, kind=MX)),
+                (1, response(*[record(*RDATA[name][:2]) for name in RDATA], number=7, kind=MX)),
+            ]
+        ),
         Sample([(0, framed(query())), (1, framed(response(ADDRESS)))], stream=True, ports=(40000, 53)),
     ]
 }

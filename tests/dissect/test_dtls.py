@@ -54,8 +54,7 @@ def session(size: int = 1 << 14, *, retry: bool = False) -> Datagrams:
     if retry:
         messages = [messages[0], (1, HELLO_VERIFY), *messages]
     for side, message in messages:
-        for fragment in fragments(message, numbers[side], size):
-            found.append((side, record(22, fragment)))
+        found += [(side, record(22, fragment)) for fragment in fragments(message, numbers[side], size)]
         numbers[side] += 1
     secret = record(22, b"?" * 40, epoch=1)
     return [*found, (0, record(20, b"\1") + secret), (1, record(20, b"\1") + secret)]
@@ -135,7 +134,7 @@ def test_names_only_stops_at_the_hello() -> None:
 
 
 def test_hellos_are_recognised_and_other_datagrams_are_not() -> None:
-    import numpy as np  # noqa: PLC0415
+    import numpy as np
 
     def verdict(octets: bytes) -> int:
         return int(identify(np.frombuffer(octets, np.uint8), 0, len(octets), 0))

@@ -34,10 +34,7 @@ CHUNKED = (
     b"E\r\nin \r\n\r\nchunks.\r\n"
     b"0\r\nExpires: never\r\n\r\n"
 )
-POST = (
-    b"POST /form HTTP/1.1\r\nHost: example.org\r\nContent-Length: 7\r\nContent-Type: application/json\r\n\r\n"
-    b'{"a":1}'
-)
+POST = b'POST /form HTTP/1.1\r\nHost: example.org\r\nContent-Length: 7\r\nContent-Type: application/json\r\n\r\n{"a":1}'
 HEAD = b"HEAD / HTTP/1.1\r\nHost: example.org\r\n\r\n"
 Messages = list[tuple[int, bytes | int]]
 
@@ -106,7 +103,11 @@ def test_lengths_and_times_of_bodies_are_told() -> None:
     (cut,) = read((0, GET), (1, head), (1, body[:20]))
     assert (cut["response_body_len"], cut["response_body_time"], cut["anomaly"]) == (20, None, ["body_incomplete"])
     (endless,) = read((0, GET), (1, b"HTTP/1.0 200 OK\r\n\r\n" + b"x" * 200))
-    assert (endless["response_body_len"], endless["response_length"], endless["response_body_time"]) == (200, None, None)
+    assert (endless["response_body_len"], endless["response_length"], endless["response_body_time"]) == (
+        200,
+        None,
+        None,
+    )
     (chunked,) = read((0, GET), (1, CHUNKED[:-20]), (1, CHUNKED[-20:]))
     assert (chunked["response_length"], chunked["response_body_time"]) == (None, 1_000_000)
 

@@ -1,6 +1,7 @@
 """QUIC: the packets of RFC 9001's appendix, and Initials sealed with the cryptography package."""
 
 import ssl
+from itertools import pairwise
 
 import pytest
 from cryptography.hazmat.primitives import hashes, hmac
@@ -117,7 +118,7 @@ def test_hello_in_pieces_out_of_order_over_two_packets() -> None:
     hello = handshake_messages(handshake(ssl.TLSVersion.TLSv1_3)[0])[0][1]
     end = len(hello)
     cuts = [0, 1, 3, 40, 41, 200, 300, end]
-    pieces = [crypto(hello, at, stop) for at, stop in zip(cuts, cuts[1:], strict=False)]
+    pieces = [crypto(hello, at, stop) for at, stop in pairwise(cuts)]
     first = pieces[6] + b"\1" + pieces[2] + b"\0\0\0" + pieces[0] + pieces[2]
     second = b"\1\1" + pieces[5] + pieces[3] + b"\0" + pieces[4] + pieces[1]
     rows = read([(0, seal(first.ljust(1150, b"\0"))), (0, seal(second.ljust(1150, b"\0"), number=1))])
@@ -175,7 +176,7 @@ def test_wrong_keys_are_told_and_leave_no_names() -> None:
 
 
 def test_every_prefix_is_survived_and_neighbours_do_not_matter() -> None:
-    for length in [*range(0, 80), *range(80, len(CLIENT), 61)]:
+    for length in [*range(80), *range(80, len(CLIENT), 61)]:
         shown = [(0, CLIENT[:length])]
         assert read(shown, suffix=b"\0" * 64) == read(shown, suffix=b"\xff" * 64)
 
@@ -189,7 +190,7 @@ def test_names_only_stops_at_the_hello() -> None:
 
 
 def test_long_headers_are_recognised() -> None:
-    import numpy as np  # noqa: PLC0415
+    import numpy as np
 
     def verdict(octets: bytes, hint: int = 0) -> int:
         return int(identify(np.frombuffer(octets, np.uint8), 0, len(octets), hint))

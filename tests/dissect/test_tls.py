@@ -285,7 +285,7 @@ def test_certificate_is_kept_once_in_a_batch() -> None:
 
 
 def identify_octets(octets: bytes, hint: int = 4) -> int:
-    import numpy as np  # noqa: PLC0415
+    import numpy as np
 
     wire = np.frombuffer(octets, np.uint8)
     return int(identify(wire, 0, len(wire), hint))
@@ -305,7 +305,7 @@ def test_data_in_midstream_may_be_tls() -> None:
 
 
 def test_every_field_is_documented_and_complete_names_derived_ones() -> None:
-    from sonde.schema import columns  # noqa: PLC0415
+    from sonde.schema import columns
 
     for record_type, name in ((TlsRecord, "tls"), (CertificateRecord, "certificates")):
         assert name in COMPLETE

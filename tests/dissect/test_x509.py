@@ -79,13 +79,17 @@ def tlv(tag: int, content: bytes) -> bytes:
     return bytes([tag]) + head + content
 
 
-def odd_certificate(serial: bytes = b"\1", before: bytes = b"200102030405Z", after: bytes = b"20470519030405Z") -> bytes:
+def odd_certificate(
+    serial: bytes = b"\1", before: bytes = b"200102030405Z", after: bytes = b"20470519030405Z"
+) -> bytes:
     """Compose a certificate without extensions, as no library would sign it."""
     algorithm = tlv(0x30, tlv(6, bytes.fromhex("2a864886f70d01010b")) + b"\5\0")
     name = tlv(0x30, tlv(0x31, tlv(0x30, tlv(6, b"\x55\4\3") + tlv(0x0C, b"example.org"))))
     rsa = tlv(0x30, tlv(6, bytes.fromhex("2a864886f70d010101")) + b"\5\0")  # RFC 3279 §2.3.1
     key = tlv(0x30, rsa + tlv(3, b"\0" + tlv(0x30, tlv(2, b"\0\xc5") + tlv(2, b"\3"))))
-    validity = tlv(0x30, tlv(0x17 if len(before) < 14 else 0x18, before) + tlv(0x17 if len(after) < 14 else 0x18, after))
+    validity = tlv(
+        0x30, tlv(0x17 if len(before) < 14 else 0x18, before) + tlv(0x17 if len(after) < 14 else 0x18, after)
+    )
     body = tlv(0x30, tlv(2, serial) + algorithm + name + validity + name + key)
     return tlv(0x30, body + algorithm + tlv(3, b"\0" * 9))
 
@@ -140,7 +144,7 @@ def test_stars_stand_for_one_label() -> None:
 
 def rows_with(record, fields: dict[str, bytes | int]):
     """Make one row and its text from octets by field."""
-    import numpy as np  # noqa: PLC0415
+    import numpy as np
 
     rows, text = null_row(record).copy(), bytearray()
     for name, value in fields.items():

@@ -4,6 +4,7 @@ import datetime
 import functools
 import ssl
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 from cryptography import x509
@@ -44,13 +45,16 @@ def make_certificate(key=None, *, organization: str = "Example, Inc.", alternati
 
 
 @functools.cache
-def handshake(version: ssl.TLSVersion, *, with_client_certificate: bool = False) -> tuple[tuple[tuple[int, bytes], ...], bytes]:
+def handshake(
+    version: ssl.TLSVersion, *, with_client_certificate: bool = False
+) -> tuple[tuple[tuple[int, bytes], ...], bytes]:
     """Run a handshake and one exchange of data; give (side, octets) in turn and the server's certificate."""
     der, key = make_certificate(alternative=[x509.DNSName("*.example.org")])
     folder = Path(tempfile.mkdtemp())
-    pem = key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    ) + ssl.DER_cert_to_PEM_cert(der).encode()
+    pem = (
+        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+        + ssl.DER_cert_to_PEM_cert(der).encode()
+    )
     (folder / "both.pem").write_bytes(pem)
     server, client = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     client.check_hostname, client.verify_mode = False, ssl.CERT_NONE
@@ -71,10 +75,8 @@ def handshake(version: ssl.TLSVersion, *, with_client_certificate: bool = False)
     messages: Messages = []
     for act in ("do_handshake",) * 8 + ("write",):
         for side, (end, sent, received) in enumerate(ends):
-            try:
+            with suppress(ssl.SSLWantReadError):
                 end.do_handshake() if act == "do_handshake" else end.write(b"x" * 200)
-            except ssl.SSLWantReadError:
-                pass
             octets = sent.read()
             if octets:
                 messages.append((side, octets))

@@ -183,4 +183,4 @@ def test_a_packed_capture_with_a_wrong_octet_ends_in_damage_not_in_a_traceback(t
         try:
             ours(tmp_path / "hurt", changed)
         except SourceError as error:
-            assert str(error).endswith(".")
+            assert str(error).endswith(".")  # noqa: PT017 - it need not come

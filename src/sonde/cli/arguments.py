@@ -12,7 +12,7 @@ FORMATS = ("parquet", "jsonl", "csv", "zeek")
 UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
 SMALLEST_MEMORY = 16 << 20
 Commands = Mapping[str, Callable[[argparse.Namespace], int]]
-Subparsers: TypeAlias = "argparse._SubParsersAction[Parser]"
+Subparsers: TypeAlias = "argparse._SubParsersAction[Parser]"  # noqa: SLF001 - it has no public name
 
 
 class UsageError(ValueError):

@@ -1,8 +1,8 @@
 """The stage's main function: a block of frames becomes packets.
 
-    packets, drops = decode(block, settings)
-    packets["src_port"], packets["payload_at"]
-    drops[packets_table.ARP]  # frames that were not looked into, by reason
+packets, drops = decode(block, settings)
+packets["src_port"], packets["payload_at"]
+drops[packets_table.ARP]  # frames that were not looked into, by reason
 """
 
 import numpy as np
@@ -44,9 +44,7 @@ def decode(block: Block, chosen: Ints) -> tuple[Rows, Ints]:
 
 
 @kernel
-def decode_frames(
-    wire: Wire, frames: Rows, first: Int, packets: Rows, drops: Ints, work: tuple[Ints, Ints]
-) -> Int:
+def decode_frames(wire: Wire, frames: Rows, first: Int, packets: Rows, drops: Ints, work: tuple[Ints, Ints]) -> Int:
     """Decode frames, the first of which has this number; give how many packet rows were written."""
     count = 0
     for number in range(len(frames)):
@@ -60,7 +58,7 @@ def decode_frame(
 ) -> Int:
     """Decode one frame into the rows from a place on; give the place behind them."""
     packets, before = results
-    chosen, at = work
+    chosen = work[0]
     if chosen[VERIFY] == 0 and decode_plain(wire, frame, packets[before]):
         key_packet(packets[before], chosen)
         packets[before]["ts"] = frame["ts"]

@@ -114,4 +114,3 @@ def begin_plain(packet: Row) -> None:
     packet["fragment"] = 0
     packet["one_way"] = 0
     packet["bad_checksum"] = 0
-

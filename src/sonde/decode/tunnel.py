@@ -1,5 +1,7 @@
-"""Tunnels: GRE (RFC 2784, 2890) with ERSPAN and PPTP, VXLAN (RFC 7348), Geneve (RFC 8926),
-GTP-U (TS 29.281), Teredo (RFC 4380), L2TP (RFC 2661), AYIYA, and IP in IP (RFC 2003, 4213).
+"""Tunnels, by IP protocol number or UDP port.
+
+GRE (RFC 2784, 2890) with ERSPAN and PPTP, VXLAN (RFC 7348), Geneve (RFC 8926), GTP-U
+(TS 29.281), Teredo (RFC 4380), L2TP (RFC 2661), AYIYA, and IP in IP (RFC 2003, 4213).
 
 Those on UDP are known by port and believed only when their header holds together.
 """

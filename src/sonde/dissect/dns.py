@@ -7,7 +7,15 @@ beyond their records as text.
 
 from sonde.dissect.api import Dissector
 from sonde.dissect.names.message import (
-    ANOMALIES, LOOSE, STATE, STRICT, DnsRecord, advance, finish, plausible, receive,
+    ANOMALIES,
+    LOOSE,
+    STATE,
+    STRICT,
+    DnsRecord,
+    advance,
+    finish,
+    plausible,
+    receive,
 )  # fmt: skip
 from sonde.schema import CUT, OWN_PORT, SRC_PORT_SHIFT, STREAM, YES, Protocol, Signature, Verdict
 from sonde.wire import Int, Wire, kernel, u16

@@ -33,7 +33,6 @@ from sonde.dissect.handshake.record import (
     note,
 )
 from sonde.schema import OWN_PORT, Protocol, Verdict
-from sonde.table.out import Out
 from sonde.wire import Int, Row, Wire, kernel, u8, u16, u24
 
 CHANGE_RECORD, ALERT_RECORD, HANDSHAKE_RECORD, DATA_RECORD, LAST_RECORD = 20, 21, 22, 23, 26
@@ -159,7 +158,7 @@ def read_fragment(octets: Wire, at: Int, conn: Row, turn: Row, out: Outs) -> Non
 
 @kernel
 def finish(conn: Row, out: Outs) -> None:
-    """The flow ended: close what is open."""
+    """Close what is open: the flow ended."""
     end_session(conn["session"], out.tls)
 
 

@@ -2,7 +2,14 @@
 
 from sonde.dissect.api import Dissector
 from sonde.dissect.names.message import (
-    ANOMALIES, LOOSE, STATE, DnsRecord, advance, finish, plausible, receive,
+    ANOMALIES,
+    LOOSE,
+    STATE,
+    DnsRecord,
+    advance,
+    finish,
+    plausible,
+    receive,
 )  # fmt: skip
 from sonde.schema import OWN_PORT, STREAM, Protocol, Verdict
 from sonde.wire import Int, Wire, kernel

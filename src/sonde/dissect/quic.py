@@ -53,13 +53,11 @@ from sonde.table.out import (
     OWN_ANOMALY,
     TEXT,
     TRUNCATED,
-    Out,
     begin_text,
     close_row,
     end_text,
     open_row,
     put_hex,
-    put_octet,
     put_octets,
 )
 from sonde.wire import Int, Row, Wire, kernel, u8, u16, u24, u32
@@ -454,7 +452,7 @@ def copy_text(out: Outs, field: Int, span: Int, prefix: Int) -> Int:
 
 @kernel
 def finish(conn: Row, out: Outs) -> None:
-    """The flow ended: close what is open."""
+    """Close what is open: the flow ended."""
     end_row(conn, out)
     end_session(conn["session"], out.tls)
 

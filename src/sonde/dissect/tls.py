@@ -39,7 +39,7 @@ from sonde.dissect.handshake.record import (
 )
 from sonde.dissect.handshake.ssl2 import is_ssl2_hello, read_ssl2
 from sonde.schema import FROM_RESP, Protocol, Verdict
-from sonde.table.out import GAP, TEXT, Out, put_octets
+from sonde.table.out import GAP, TEXT, put_octets
 from sonde.wire import Int, Row, Wire, kernel, u8, u16, u24
 
 # Content types (RFC 8446 §5.1, RFC 6520).
@@ -239,7 +239,7 @@ def lay_together(octets: Wire, place: Int, stop: Int, end: Int, out: Outs) -> tu
 
 @kernel
 def finish(conn: Row, out: Outs) -> None:
-    """The flow ended: close what is open."""
+    """Close what is open: the flow ended."""
     end_session(conn["session"], out.tls)
 
 
@@ -247,8 +247,40 @@ TLS = Protocol(
     "tls",
     "Transport Layer Security",
     "RFC 8446",
-    tcp_ports=(443, 465, 563, 614, 636, 832, 853, 989, 990, 992, 993, 994, 995, 1443, 2376, 3269, 4433, 4443, 5061, 5223,
-               5349, 5671, 5986, 6443, 6514, 6679, 6697, 8009, 8243, 8443, 8883, 9443),
+    tcp_ports=(
+        443,
+        465,
+        563,
+        614,
+        636,
+        832,
+        853,
+        989,
+        990,
+        992,
+        993,
+        994,
+        995,
+        1443,
+        2376,
+        3269,
+        4433,
+        4443,
+        5061,
+        5223,
+        5349,
+        5671,
+        5986,
+        6443,
+        6514,
+        6679,
+        6697,
+        8009,
+        8243,
+        8443,
+        8883,
+        9443,
+    ),
     identify=identify,
     first_octets=bytes([*range(CHANGE_RECORD, HEARTBEAT_RECORD + 1), *range(0x80, 0x100)]),
     transports=("tcp",),

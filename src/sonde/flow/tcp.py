@@ -20,8 +20,8 @@ from sonde.table.flows import (
     RANGES,
     RESET,
     SYN_ACK_SENT,
-    SYN_SEQ_JUMP,
     SYN_SENT,
+    SYN_SEQ_JUMP,
     add_letter,
     repeat_letter,
 )

@@ -1,8 +1,8 @@
 """The stage's main function: packets find their flows.
 
-    flows = new_flows(1 << 16)
-    update_flows(flows, packets, limits.as_array(), servers, drops)  # packets["flow"], packets["side"]
-    flows.ended[:flows.count[ENDED]]                # slots whose records are due
+flows = new_flows(1 << 16)
+update_flows(flows, packets, limits.as_array(), servers, drops)  # packets["flow"], packets["side"]
+flows.ended[:flows.count[ENDED]]                # slots whose records are due
 """
 
 from dataclasses import dataclass
@@ -432,9 +432,7 @@ def evict_flows(flows: Flows, wanted: Int) -> None:
         oldest = -1
         for _ in range(8):
             hand = hand + 1 if hand + 1 < used else 0
-            if flows.rows[hand]["used"] == 1 and (
-                oldest < 0 or flows.rows[hand]["last"] < flows.rows[oldest]["last"]
-            ):
+            if flows.rows[hand]["used"] == 1 and (oldest < 0 or flows.rows[hand]["last"] < flows.rows[oldest]["last"]):
                 oldest = hand
         if oldest >= 0:
             end_flow(flows, oldest, LACK_OF_RESOURCES)

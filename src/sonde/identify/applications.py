@@ -17,7 +17,7 @@ import tomllib
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 from zipfile import BadZipFile
 
 import numpy as np
@@ -103,7 +103,7 @@ def own_list() -> tuple[list[Application], Names]:
     try:
         with np.load(kept) as arrays:
             items = [_application(entry) for entry in json.loads(arrays["items"].tobytes())]
-            return items, Names(*(Ends(*arrays[f"{which}_table"], arrays[f"{which}_text"]) for which in Names._fields))
+            return items, Names(*(_ends(arrays[f"{which}_table"], arrays[f"{which}_text"]) for which in Names._fields))
     except (OSError, ValueError, KeyError, TypeError, BadZipFile):
         items = read_list(OWN_LIST)
     names = _compile(items)
@@ -112,7 +112,7 @@ def own_list() -> tuple[list[Application], Names]:
         arrays |= {f"{which}_table": np.stack(ends[:-1]), f"{which}_text": ends.text}
     try:
         aside = kept.with_name(f".{os.getpid()}.{kept.name}")
-        np.savez(aside, **arrays)
+        np.savez(aside, **cast("Any", arrays))
         aside.rename(kept)
     except OSError:
         pass  # the next start reads TOML again
@@ -247,7 +247,7 @@ def _table(texts: dict[tuple[bytes, bytes], int], *, backwards: bool) -> Ends:
             place = (place + 1) & (size - 1)
         table[:, place] = (len(text), len(key), number, len(text) + len(key), len(rest))
         text += key + rest
-    return Ends(*table, np.frombuffer(bytes(text) or b"\0", np.uint8))
+    return _ends(table, np.frombuffer(bytes(text) or b"\0", np.uint8))
 
 
 @kernel(wraps=True)
@@ -334,3 +334,8 @@ def same_text(text: Wire, at: Int, end: Int, known: Wire, place: Int) -> bool:
         if lower(text[at + offset]) != np.int64(known[place + offset]):
             return False
     return True
+
+
+def _ends(table: Ints, text: Wire) -> Ends:
+    """Give the rows of a table as what the kernel takes."""
+    return Ends(*(table[row] for row in range(len(table))), text)  # type: ignore[call-arg]

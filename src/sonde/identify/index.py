@@ -11,7 +11,7 @@ turned away by two comparisons.
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from functools import cache
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
@@ -153,9 +153,9 @@ class Arrays:
 def demanded(part: Any, *, folded: bool) -> tuple[bytes, bytes]:  # noqa: ANN401
     """Give octets and mask of an At; where letters are folded, the mask leaves their case out."""
     octets: bytes = part[1]
-    if not folded and not (len(part) > 2 and part[2]):  # noqa: PLR2004
+    if not folded and not (len(part) > 2 and part[2]):
         return octets, b"\xff" * len(octets)
-    mask = bytearray(part[2] if len(part) > 2 and part[2] else b"\xff" * len(octets))  # noqa: PLR2004
+    mask = bytearray(part[2] if len(part) > 2 and part[2] else b"\xff" * len(octets))
     if folded:
         for place, octet in enumerate(octets):
             if chr(octet).isalpha() and octet < 128:
@@ -230,7 +230,7 @@ def build_matcher(protocols: Sequence[Protocol], dissected: set[str]) -> Matcher
                     index.add_on_ports(entry, transport, protocol)
                 else:
                     index.add(entry, transport, allowed[id(declared)])
-    arrays.signatures.append((0,) * len(SIGNATURE))
+    arrays.signatures.append((0,) * len(SIGNATURE.fields or ()))
     return _finish(protocols, arrays, kernels, index, owners, dissected)
 
 
@@ -253,11 +253,11 @@ def _finish(
     runs = [*index.octets, *index.all, *index.ports.values()]
     return Matcher(
         np.array(arrays.signatures, SIGNATURE),
-        np.array([*arrays.parts, (0,) * len(PART)], PART),
+        np.array([*arrays.parts, (0,) * len(PART.fields or ())], PART),
         np.frombuffer(bytes(arrays.octets) + b"\0", np.uint8),
         np.frombuffer(bytes(arrays.masks) + b"\0", np.uint8),
         sets,
-        np.array([entry for run in runs for entry in run] or [(0,) * len(CANDIDATE)], CANDIDATE),
+        np.array([entry for run in runs for entry in run] or [(0,) * len(CANDIDATE.fields or ())], CANDIDATE),
         np.array(index.anchors, np.int64),
         _beginnings(runs),
         np.array([*kernels, -1], np.int64),
@@ -364,7 +364,7 @@ def common_bits(part: Number | Length) -> tuple[bytes, bytes]:
     else:
         low, high = 0, (LONGEST - part.add) // part.unit  # no payload is longer
     shared = max((1 << 8 * part.size) - (1 << (low ^ high).bit_length()), 0)
-    order = "little" if part.little else "big"
+    order: Literal["little", "big"] = "little" if part.little else "big"
     return (low & shared).to_bytes(part.size, order), shared.to_bytes(part.size, order)
 
 
@@ -409,6 +409,6 @@ def _least_length(declared: Signature) -> int:
 @cache
 def _matching(value: int, mask: int) -> int:
     """Give the set of octets that have a value where a mask has ones."""
-    if mask == 0xFF:  # noqa: PLR2004
+    if mask == 0xFF:
         return 1 << value
     return sum(1 << octet for octet in range(256) if octet & mask == value)

@@ -10,7 +10,7 @@ a guess by port.
 """
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -53,8 +53,7 @@ def build_asker(protocols: Sequence[Protocol]) -> Kernel[..., int]:
     scope["__name__"] = __name__
     exec(compile("\n".join(lines), "<asker>", "exec"), scope)  # noqa: S102 - our own declarations
     names = "-".join(each.name for each in kernels)
-    made = kernel(name=f"ask:{len(names)}")(scope["ask"])
-    return made
+    return kernel(name=f"ask:{len(names)}")(scope["ask"])
 
 
 @kernel
@@ -119,14 +118,14 @@ def match_part(matcher: Matcher, part: Row, octets: Wire, at: Int, end: Int, hin
         return same_octets(matcher, octets, begin, size, text)
     low = np.int64(part["low"])
     if kind == NUMBER:
-        return low <= number_at(octets, begin, size, np.int64(part["little"])) <= np.int64(part["high"])
+        return bool(low <= number_at(octets, begin, size, np.int64(part["little"])) <= np.int64(part["high"]))
     if kind == LENGTH:
         told = number_at(octets, begin, size, np.int64(part["little"])) * np.int64(part["unit"]) + low
         if part["fit"] == BEGUN:
-            return told >= length
+            return bool(told >= length)
         if hint & CUT:
-            return length <= told <= LONGEST  # as much as a datagram can have held
-        return told == length if part["fit"] == WHOLE else told <= length
+            return bool(length <= told <= LONGEST)  # as much as a datagram can have held
+        return bool(told == length) if part["fit"] == WHOLE else bool(told <= length)
     if kind == SAME:
         for place in range(size):
             if octets[begin + place] != octets[at + low + place]:
@@ -230,7 +229,7 @@ def build_look(protocols: Sequence[Protocol]) -> Kernel[..., int]:
                     best, certainty = protocol, sure
         return best << 8 | certainty if best >= 0 else -1
 
-    return look
+    return cast("Kernel[..., int]", look)
 
 
 @kernel

@@ -9,7 +9,7 @@ from sonde.wire import Ints, Rows, kernel
 
 @kernel
 def group_turns(routed: Rows, starts: Ints, octets: Ints, order: Ints) -> None:
-    """Number the turns of each protocol: order[starts[p]:starts[p + 1]]; add up their octets."""
+    """List the turns of each protocol: order[starts[p]:starts[p + 1]]; add up their octets."""
     for protocol in range(len(starts)):
         starts[protocol] = 0
     for protocol in range(len(octets)):

@@ -41,7 +41,20 @@ from sonde.table.flows import (
     new_flows,
     take_keys,
 )
-from sonde.table.out import CUT_TEXT, DONE, FREE, FRESH, NO_ROOM, NO_ROW, TEXT, Out, grow_out, move_text, new_out, settle
+from sonde.table.out import (
+    CUT_TEXT,
+    DONE,
+    FREE,
+    FRESH,
+    NO_ROOM,
+    NO_ROW,
+    TEXT,
+    Out,
+    grow_out,
+    move_text,
+    new_out,
+    settle,
+)
 from sonde.table.packets import DROPS, FRAGMENT_INCOMPLETE, INTERNAL, PACKET
 from sonde.table.streams import AHEAD, AHEAD_REFUSED, HELD_REFUSED, NO_STREAM, TOO_LONG, new_streams
 from sonde.table.turns import AGAIN, TURN
@@ -170,7 +183,7 @@ class Lane:
         return self._read(wire, made)
 
     def finish(self) -> Yield:
-        """The input is over: end every flow."""
+        """End every flow: the input is over."""
         shard = self.shard
         made = Yield([], shard.flows.rows[:0], np.zeros(len(DROPS), np.int64))
         end_all_flows(shard.flows, FORCED_END, int(shard.flows.count[LATEST]), shard.limits)

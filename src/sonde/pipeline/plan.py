@@ -89,9 +89,7 @@ class Plan:
 
 def tells_names(dissector: Dissector) -> bool:
     """Say whether a dissector has a field that may tell the application."""
-    return any(
-        column.field.names_application for record in dissector.records for column in columns(record)
-    )
+    return any(column.field.names_application for record in dissector.records for column in columns(record))
 
 
 def all_records() -> dict[str, type[Record]]:

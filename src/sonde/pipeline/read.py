@@ -11,14 +11,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-
 import sonde
+from sonde.flow import Limits
+from sonde.identify import Applications
 from sonde.pipeline.plan import MIB, Plan, choose_tables
 from sonde.pipeline.recorder import Recorder, schema_of
 from sonde.pipeline.run import Totals, read_all
 from sonde.pipeline.tally import Tally
-from sonde.flow import Limits
-from sonde.identify import Applications
 from sonde.policy import Gate, load_policy
 from sonde.sink import FORMATS, open_sink
 from sonde.source import SourceError, open_source
@@ -88,7 +87,7 @@ def seed_of(paths: list[str]) -> int:
     return int.from_bytes(digest.digest(), "big") >> 1
 
 
-def make_plan(
+def make_plan(  # noqa: PLR0913 - each by keyword: they are the options of `sonde read`
     tables: Iterable[str] | None = None,
     policy: str = "default",
     *,
@@ -166,8 +165,14 @@ def _commit(aside: Path, out: Path) -> None:
 
 
 def _manifest(
-    plan: Plan, totals: Totals, recorder: Recorder, files: dict[str, list[str]], captures: list[str], form: str,
-    *, digest: bool,
+    plan: Plan,
+    totals: Totals,
+    recorder: Recorder,
+    files: dict[str, list[str]],
+    captures: list[str],
+    form: str,
+    *,
+    digest: bool,
 ) -> dict[str, Any]:
     recorded = totals.frames - int(totals.drops[1:].sum())
     inputs = []

@@ -17,7 +17,7 @@ from sonde.sink import Sink
 from sonde.table.flows import BY_IP_PROTOCOL
 from sonde.table.out import LENGTH_BITS, LENGTH_MASK, shift_spans
 from sonde.table.permitted import Permitted
-from sonde.wire import Rows
+from sonde.wire import Rows, Wire
 
 # A table is written when so many rows of it wait, or rows with so many octets of text.
 ROWS_A_BATCH = 1 << 14
@@ -116,7 +116,9 @@ class Recorder:
             if column.field.names_application and column.name in permitted.batch.schema.names:
                 self._count_names(permitted.batch[column.name])
 
-    def _first_of_each(self, name: str, rows: Rows, text: Any, fields: tuple[str, ...], order: np.ndarray) -> np.ndarray:
+    def _first_of_each(
+        self, name: str, rows: Rows, text: Wire, fields: tuple[str, ...], order: np.ndarray
+    ) -> np.ndarray:
         """Leave out rows whose like was written before in this run."""
         written = self.written.setdefault(name, set())
         if len(written) > MOST_DISTINCT:
@@ -190,9 +192,17 @@ def schema_of(plan: Plan, name: str) -> pa.Schema:
             continue
         technique = plan.gate.policy.technique(field_.privacy)
         if technique == "pseudonymise":
-            kind = pa.list_(pa.string()) if pa.types.is_list(kind) else kind if pa.types.is_boolean(kind) else pa.string()  # noqa: PLW2901
-        fields.append(pa.field(column, kind))
+            fields.append(pa.field(column, _pseudonyms_of(kind)))
+        else:
+            fields.append(pa.field(column, kind))
     return pa.schema(fields)
+
+
+def _pseudonyms_of(kind: pa.DataType) -> pa.DataType:
+    """Give the type of what stands for values of a type."""
+    if pa.types.is_boolean(kind):
+        return kind
+    return pa.list_(pa.string()) if pa.types.is_list(kind) else pa.string()
 
 
 __all__ = ["Recorder", "schema_of"]

@@ -127,7 +127,12 @@ def _at_work(
     sources: list[Source], lanes: list[Lane], totals: Totals, progress: Callable[[int, int], None]
 ) -> Iterator[Crew]:
     """Run the reading thread and the lanes' threads; leave none behind."""
-    crew = Crew([queue.Queue(BLOCKS_AHEAD) for _ in lanes], [queue.Queue(BLOCKS_AHEAD) for _ in lanes], queue.SimpleQueue(), threading.Event())
+    crew = Crew(
+        [queue.Queue(BLOCKS_AHEAD) for _ in lanes],
+        [queue.Queue(BLOCKS_AHEAD) for _ in lanes],
+        queue.SimpleQueue(),
+        threading.Event(),
+    )
     threads = [
         threading.Thread(
             target=_read_sources, args=(sources, crew, totals, progress), name="sonde-reader", daemon=True
@@ -169,9 +174,7 @@ def _drain(waiting: "queue.Queue[Any]") -> None:
         return
 
 
-def _read_sources(
-    sources: list[Source], crew: Crew, totals: Totals, progress: Callable[[int, int], None]
-) -> None:
+def _read_sources(sources: list[Source], crew: Crew, totals: Totals, progress: Callable[[int, int], None]) -> None:
     """Find frames in a thread of its own; what goes wrong is handed over, not lost."""
     end: BaseException | None = None
     try:

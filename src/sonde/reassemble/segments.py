@@ -49,9 +49,7 @@ def order_segments(arrivals: Arrivals, flows: Flows, streams: Streams, turns: Ro
 
 
 @kernel
-def order_packet(
-    arrivals: Arrivals, packet: Row, flows: Flows, streams: Streams, turns: Rows, chosen: Ints
-) -> None:
+def order_packet(arrivals: Arrivals, packet: Row, flows: Flows, streams: Streams, turns: Rows, chosen: Ints) -> None:
     """Turn what a packet of a flow brings into turns; chosen[TURNS] counts them."""
     flow = flows.rows[packet["flow"]]
     if flow["inspect"] == 0:
@@ -108,9 +106,7 @@ def add_turn(flow: Row, packet: Row, side: Int, turns: Rows, chosen: Ints) -> Ro
 
 
 @kernel
-def add_datagram(
-    arrivals: Arrivals, flow: Row, packet: Row, streams: Streams, turns: Rows, chosen: Ints
-) -> None:
+def add_datagram(arrivals: Arrivals, flow: Row, packet: Row, streams: Streams, turns: Rows, chosen: Ints) -> None:
     """Append a datagram's turn."""
     at, length = packet["payload_at"], np.int64(packet["payload_length"])
     source, chunk, which = FROM_WIRE, np.int64(-1), np.int64(-1)
@@ -132,9 +128,7 @@ def add_datagram(
 
 
 @kernel
-def add_segment(
-    arrivals: Arrivals, flow: Row, packet: Row, streams: Streams, turns: Rows, chosen: Ints
-) -> None:
+def add_segment(arrivals: Arrivals, flow: Row, packet: Row, streams: Streams, turns: Rows, chosen: Ints) -> None:
     """Show what a segment brings in order; keep what came early."""
     side = np.int64(packet["side"])
     stream = streams.rows[flow["stream"]]
@@ -242,9 +236,7 @@ def show_early(flow: Row, packet: Row, side: Int, streams: Streams, turns: Rows,
 
 
 @kernel
-def keep_early(
-    wire: Wire, flow: Row, packet: Row, streams: Streams, piece: tuple[Int, Int, Int], chosen: Ints
-) -> None:
+def keep_early(wire: Wire, flow: Row, packet: Row, streams: Streams, piece: tuple[Int, Int, Int], chosen: Ints) -> None:
     """Copy the parts of a piece (place, sequence number, length) that no chunk holds yet."""
     at, seq, length = piece
     side = np.int64(packet["side"])
@@ -276,9 +268,7 @@ def keep_early(
 
 
 @kernel
-def insert_chunk(
-    wire: Wire, stream: Row, streams: Streams, piece: tuple[Int, Int, Int], side: Int, before: Int
-) -> Int:
+def insert_chunk(wire: Wire, stream: Row, streams: Streams, piece: tuple[Int, Int, Int], side: Int, before: Int) -> Int:
     """Hang a copy of a piece into a side's list behind `before`; give its place, or -1."""
     at, seq, length = piece
     octets = streams.pool.octets

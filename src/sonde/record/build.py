@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from sonde.table.arrow import encode, named, numbers, times, truths, validity, values_column
 from sonde.record.flow_record import bits_column, halves
 from sonde.record.text import (
     address_column,
@@ -25,6 +24,7 @@ from sonde.record.text import (
     uid_column,
 )
 from sonde.schema import ENDPOINT, PROTOCOL, Column, Field, Kind, Privacy, Record, columns
+from sonde.table.arrow import encode, named, numbers, times, truths, validity, values_column
 from sonde.table.out import COMMON_ANOMALIES, OWN_ANOMALY, STATUS_NAMES
 from sonde.wire import Ints, Rows, Wire
 
@@ -43,10 +43,21 @@ TAIL_FIELDS: dict[str, tuple[Kind, Field]] = {
 }
 
 ARROW: dict[str, pa.DataType] = {
-    "uint8": pa.uint8(), "uint16": pa.uint16(), "uint32": pa.uint32(), "uint64": pa.uint64(), "int8": pa.int8(),
-    "int32": pa.int32(), "int64": pa.int64(), "float64": pa.float64(), "bool": pa.bool_(), "string": pa.string(),
-    "binary": pa.binary(), "timestamp": pa.timestamp("ns", "UTC"), "duration": pa.duration("ns"),
-    "list_string": pa.list_(pa.string()), "list_uint32": pa.list_(pa.uint32()),
+    "uint8": pa.uint8(),
+    "uint16": pa.uint16(),
+    "uint32": pa.uint32(),
+    "uint64": pa.uint64(),
+    "int8": pa.int8(),
+    "int32": pa.int32(),
+    "int64": pa.int64(),
+    "float64": pa.float64(),
+    "bool": pa.bool_(),
+    "string": pa.string(),
+    "binary": pa.binary(),
+    "timestamp": pa.timestamp("ns", "UTC"),
+    "duration": pa.duration("ns"),
+    "list_string": pa.list_(pa.string()),
+    "list_uint32": pa.list_(pa.uint32()),
     "dictionary": pa.dictionary(pa.int32(), pa.string()),
 }
 
@@ -133,7 +144,9 @@ def build_columns(
             continue
         if column.name in derived:
             values = derived[column.name]
-            found[column.name] = values if isinstance(values, pa.Array) else values_column(values, ARROW[column.kind.arrow])
+            found[column.name] = (
+                values if isinstance(values, pa.Array) else values_column(values, ARROW[column.kind.arrow])
+            )
         else:
             found[column.name] = _column(column, rows[column.name], text)
     spelled: list[str | None] = [STATUS_NAMES.get(number) for number in range(4)]

@@ -5,7 +5,6 @@ from typing import Annotated, Any, ClassVar
 import numpy as np
 import pyarrow as pa
 
-from sonde.table.arrow import encode, named, numbers, spelled, times, truths, validity
 from sonde.record.text import address_column, community_column, uid_column
 from sonde.schema import (
     ENDPOINT,
@@ -25,6 +24,7 @@ from sonde.schema import (
     code,
 )
 from sonde.schema.icmp import ONE_WAY_V4, ONE_WAY_V6
+from sonde.table.arrow import encode, named, numbers, spelled, times, truths, validity
 from sonde.table.flows import (
     CLOSED,
     END_REASONS,
@@ -42,8 +42,25 @@ from sonde.table.packets import TUNNELS
 from sonde.wire import Rows
 
 TRANSPORTS = {
-    1: "icmp", 2: "igmp", 4: "ipip", 6: "tcp", 17: "udp", 33: "dccp", 41: "ipv6", 46: "rsvp", 47: "gre", 50: "esp",
-    51: "ah", 58: "icmp6", 88: "eigrp", 89: "ospf", 103: "pim", 112: "vrrp", 115: "l2tp", 132: "sctp", 136: "udplite",
+    1: "icmp",
+    2: "igmp",
+    4: "ipip",
+    6: "tcp",
+    17: "udp",
+    33: "dccp",
+    41: "ipv6",
+    46: "rsvp",
+    47: "gre",
+    50: "esp",
+    51: "ah",
+    58: "icmp6",
+    88: "eigrp",
+    89: "ospf",
+    103: "pim",
+    112: "vrrp",
+    115: "l2tp",
+    132: "sctp",
+    136: "udplite",
 }
 TCP, UDP = 6, 17
 STATES = ("OTH", "S0", "S1", "SF", "REJ", "S2", "S3", "RSTO", "RSTR", "RSTOS0", "RSTRH", "SH", "SHR")
@@ -197,7 +214,10 @@ def tunnels_column(tunnels: np.ndarray) -> pa.Array:
     distinct, codes = encode(tunnels)
     return spelled(
         codes,
-        [[TUNNELS[value >> shift & 255] for shift in (24, 16, 8, 0) if value >> shift & 255] or None for value in distinct],
+        [
+            [TUNNELS[value >> shift & 255] for shift in (24, 16, 8, 0) if value >> shift & 255] or None
+            for value in distinct
+        ],
     )
 
 
@@ -232,7 +252,7 @@ def flow_columns(
         count = rows["packets"][:, side]
         first = rows["last_of"][:, side]
         length = np.where(first == NO_TIME, 0, rows["last_of"][:, side] - rows["part_start"])
-        return times(np.where(count < 2, NO_TIME, length // np.maximum(count - 1, 1)), span)  # noqa: PLR2004
+        return times(np.where(count < 2, NO_TIME, length // np.maximum(count - 1, 1)), span)
 
     def mean(side: int) -> pa.Array:
         count = rows["packets"][:, side]

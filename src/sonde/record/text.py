@@ -45,7 +45,7 @@ def utf8_length(text: Wire, at: Int, end: Int) -> Int:
 
 @kernel
 def copy_text(text: Wire, at: Int, end: Int, out: Wire, put: Int) -> Int:
-    """Copy text as UTF-8, other octets as \\xNN; give the place behind it. `out` has room."""
+    r"""Copy text as UTF-8, other octets as \xNN; give the place behind it. `out` has room."""
     while at < end:
         plain = at
         while plain < end and text[plain] < 0x80:
@@ -249,7 +249,9 @@ COMMUNITY_LENGTH = 30  # "1:" and 28 octets of base 64
 
 
 @kernel
-def format_community_ids(words: tuple[Ints, Ints, Ints, Ints], ports: Ints, work: tuple[Wire, Ints, Wire], out: Wire) -> None:
+def format_community_ids(
+    words: tuple[Ints, Ints, Ints, Ints], ports: Ints, work: tuple[Wire, Ints, Wire], out: Wire
+) -> None:
     """Write Community ID v1 (seed 0) of flows; ports are orig << 32 | resp << 16 | one-way << 8 | transport."""
     orig_high, orig_low, resp_high, resp_low = words
     message, schedule, digest = work
@@ -352,11 +354,11 @@ def u32_list_column(text: Wire, spans: Ints) -> pa.Array:
     return list_array(lists, numbers(values, pa.uint32()), spans < 0)
 
 
-def string_array(offsets: Ints, out: Wire, null: np.ndarray, kind: pa.DataType = pa.string()) -> pa.Array:
-    """Wrap offsets and octets as an Arrow column without copying them again."""
+def string_array(offsets: Ints, out: Wire, null: np.ndarray, kind: pa.DataType | None = None) -> pa.Array:
+    """Wrap offsets and octets as an Arrow column, of strings by default, without copying them again."""
     count = len(offsets) - 1
     buffers = [validity(null), pa.py_buffer(offsets.astype(np.int32)), pa.py_buffer(out[: max(int(offsets[-1]), 1)])]
-    return pa.Array.from_buffers(kind, count, buffers)
+    return pa.Array.from_buffers(kind or pa.string(), count, buffers)
 
 
 def list_array(lists: Ints, values: pa.Array, null: np.ndarray) -> pa.Array:

@@ -65,7 +65,6 @@ class Kind:
     unknown: str = "unknown-{}"
 
 
-
 # Unsigned numbers are stored one size wider, so that ABSENT is none of their values.
 U8: TypeAlias = Annotated[int, Kind("u8", "i2", ABSENT, "uint8")]
 U16: TypeAlias = Annotated[int, Kind("u16", "i4", ABSENT, "uint16")]
@@ -104,6 +103,7 @@ class Record:
     table: ClassVar[str]
 
     def __init__(self) -> None:
+        """Refuse: a record is a declaration."""
         raise TypeError(f"{type(self).__name__} declares columns; it has no instances")
 
 

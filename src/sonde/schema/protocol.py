@@ -1,7 +1,7 @@
-"""How a protocol is declared: what it is called, and how its first octets look.
+r"""How a protocol is declared: what it is called, and how its first octets look.
 
     DHCP = Protocol("dhcp", "DHCP", "RFC 2131", udp_ports=(67, 68),
-                    signatures=(Signature(((236, b"\\x63\\x82\\x53\\x63"),), YES),))
+                    signatures=(Signature(((236, b"\x63\x82\x53\x63"),), YES),))
 
 Signatures are data for the one compiled matcher of `identify`; what needs structure is a
 kernel `identify(octets, at, end, hint) -> Verdict`.

@@ -1,6 +1,6 @@
-"""The language of signatures: what must be true of the first octets of a payload.
+r"""The language of signatures: what must be true of the first octets of a payload.
 
-    Signature((At(0, b"\\x30"), Length(1, 1, add=2)), MAYBE)   # an ASN.1 sequence that fills it
+    Signature((At(0, b"\x30"), Length(1, 1, add=2)), MAYBE)   # an ASN.1 sequence that fills it
     begins("EHLO ", "HELO ", verdict=YES, side="orig", folded=True)
 
 Signatures are data; `identify` compiles all of them into arrays for one matcher.

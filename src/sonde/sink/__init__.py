@@ -13,7 +13,12 @@ FORMATS = ("parquet", "jsonl", "csv", "zeek")
 
 def open_sink(name: str, folder: Path, schemas: Mapping[str, pa.Schema]) -> Sink:
     """Make the sink of a format, writing below `folder`."""
-    makers: dict[str, Callable[[Path, Mapping[str, pa.Schema]], Sink]] = {"parquet": ParquetSink, "jsonl": JsonlSink, "csv": CsvSink, "zeek": ZeekSink}
+    makers: dict[str, Callable[[Path, Mapping[str, pa.Schema]], Sink]] = {
+        "parquet": ParquetSink,
+        "jsonl": JsonlSink,
+        "csv": CsvSink,
+        "zeek": ZeekSink,
+    }
     return makers[name](folder, schemas)
 
 

@@ -14,7 +14,7 @@ from sonde.table.permitted import Permitted
 class ZeekSink:
     """A file per log, a JSON object a line, fields without value left out."""
 
-    def __init__(self, folder: Path, schemas: Mapping[str, pa.Schema]) -> None:
+    def __init__(self, folder: Path, schemas: Mapping[str, pa.Schema]) -> None:  # noqa: ARG002 - a log without rows has no file
         """Write `folder/LOG.log`."""
         self.folder = folder
         self.files: dict[str, IO[str]] = {}

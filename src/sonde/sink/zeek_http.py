@@ -13,7 +13,10 @@ ESCAPED = re.compile(r"(?:%[0-9A-Fa-f]{2})+")
 
 
 def http(batch: pa.RecordBatch, state: State) -> Iterator[tuple[str, Row]]:
-    """Write http.log, files.log for the bodies, tunnel.log for CONNECT; a password is never known, so its column is never there."""
+    """Write http.log, files.log for the bodies, tunnel.log for CONNECT.
+
+    A password is never known, so its column is never there.
+    """
     count, found = columns_of(batch)
     c = defaultdict(lambda: [None] * count, found)  # what the policy dropped is not there
     for row in range(count):
@@ -21,33 +24,36 @@ def http(batch: pa.RecordBatch, state: State) -> Iterator[tuple[str, Row]]:
         if code is None and c["version"][row] == "0.9":
             code, message = 0, "<empty>"
         decoded = c["response_decoded_len"][row]
-        yield "http", {
-            "ts": seconds(c["ts"][row]),
-            **ids(c, row),
-            "trans_depth": c["trans_depth"][row],
-            "method": c["method"][row],
-            "host": c["host"][row],
-            "uri": uri(c["path"][row], c["query"][row]),
-            "referrer": c["referrer"][row],
-            "version": c["version"][row],
-            "user_agent": c["user_agent"][row],
-            "origin": c["origin"][row],
-            "request_body_len": c["request_body_len"][row] or 0,
-            "response_body_len": (c["response_body_len"][row] if decoded is None else decoded) or 0,
-            "status_code": code,
-            "status_msg": message,
-            "info_code": c["info_code"][row],
-            "info_msg": c["info_msg"][row],
-            "tags": [],
-            "username": c["username"][row],
-            "proxied": c["proxied"][row],
-            "orig_fuids": listed(body_id(c, row, "orig")),
-            "orig_filenames": listed(c["orig_filename"][row]),
-            "orig_mime_types": listed(c["orig_mime"][row]),
-            "resp_fuids": listed(body_id(c, row, "resp")),
-            "resp_filenames": listed(c["resp_filename"][row]),
-            "resp_mime_types": listed(c["resp_mime"][row]),
-        }
+        yield (
+            "http",
+            {
+                "ts": seconds(c["ts"][row]),
+                **ids(c, row),
+                "trans_depth": c["trans_depth"][row],
+                "method": c["method"][row],
+                "host": c["host"][row],
+                "uri": uri(c["path"][row], c["query"][row]),
+                "referrer": c["referrer"][row],
+                "version": c["version"][row],
+                "user_agent": c["user_agent"][row],
+                "origin": c["origin"][row],
+                "request_body_len": c["request_body_len"][row] or 0,
+                "response_body_len": (c["response_body_len"][row] if decoded is None else decoded) or 0,
+                "status_code": code,
+                "status_msg": message,
+                "info_code": c["info_code"][row],
+                "info_msg": c["info_msg"][row],
+                "tags": [],
+                "username": c["username"][row],
+                "proxied": c["proxied"][row],
+                "orig_fuids": listed(body_id(c, row, "orig")),
+                "orig_filenames": listed(c["orig_filename"][row]),
+                "orig_mime_types": listed(c["orig_mime"][row]),
+                "resp_fuids": listed(body_id(c, row, "resp")),
+                "resp_filenames": listed(c["resp_filename"][row]),
+                "resp_mime_types": listed(c["resp_mime"][row]),
+            },
+        )
         yield from bodies(c, row)
         if c["tunnel"][row] and c["method"][row] == "CONNECT":
             yield "tunnel", {**tunnel_row(c, row, "HTTP"), "id.orig_p": 0}  # whoever uses the proxy

@@ -10,10 +10,30 @@ Row = dict[str, Any]
 SECOND_NS = 1_000_000_000
 TCP, UDP, ICMP, ICMPV6 = 6, 17, 1, 58
 #: Protocols that Zeek names otherwise.
-SERVICES = {"tls": "ssl", "dtls": "ssl", "mdns": "dns", "llmnr": "dns", "nbns": "dns", "postgresql": "postgresql",
-            "kerberos": "krb", "rdp": "rdp", "netbios-ssn": "smb", "smb": "smb"}
-TUNNEL_TYPES = {"ipip": "IP", "6in4": "IP", "4in6": "IP", "gre": "GRE", "erspan": "GRE", "vxlan": "VXLAN",
-                "geneve": "GENEVE", "gtp-u": "GTPv1", "teredo": "TEREDO", "ayiya": "AYIYA"}
+SERVICES = {
+    "tls": "ssl",
+    "dtls": "ssl",
+    "mdns": "dns",
+    "llmnr": "dns",
+    "nbns": "dns",
+    "postgresql": "postgresql",
+    "kerberos": "krb",
+    "rdp": "rdp",
+    "netbios-ssn": "smb",
+    "smb": "smb",
+}
+TUNNEL_TYPES = {
+    "ipip": "IP",
+    "6in4": "IP",
+    "4in6": "IP",
+    "gre": "GRE",
+    "erspan": "GRE",
+    "vxlan": "VXLAN",
+    "geneve": "GENEVE",
+    "gtp-u": "GTPv1",
+    "teredo": "TEREDO",
+    "ayiya": "AYIYA",
+}
 #: Tunnels without connection, of which Zeek does not say that they end.
 ENDLESS_TUNNELS = {"IP", "GRE"}
 
@@ -128,30 +148,33 @@ def ntp(batch: pa.RecordBatch, state: State) -> Iterator[tuple[str, Row]]:
         if c["status"][row] != "ok":
             continue
         stratum, ref_id = c["stratum"][row], c["reference_id"][row]
-        yield "ntp", {
-            "ts": seconds(c["ts"][row]),
-            **ids(c, row),
-            "version": c["version"][row],
-            "mode": c["mode"][row],
-            "stratum": stratum,
-            "poll": 2.0 ** c["poll"][row],
-            "precision": 2.0 ** c["precision"][row],
-            "root_delay": c["root_delay"][row] / SECOND_NS,
-            "root_disp": c["root_dispersion"][row] / SECOND_NS,
-            "ref_id": reference_id(stratum, ref_id),
-            "ref_time": seconds(c["reference"][row]) or 0.0,
-            "org_time": seconds(c["origin"][row]) or 0.0,
-            "rec_time": seconds(c["received"][row]) or 0.0,
-            "xmt_time": seconds(c["transmitted"][row]) or 0.0,
-            "num_exts": c["extensions"][row],
-        }
+        yield (
+            "ntp",
+            {
+                "ts": seconds(c["ts"][row]),
+                **ids(c, row),
+                "version": c["version"][row],
+                "mode": c["mode"][row],
+                "stratum": stratum,
+                "poll": 2.0 ** c["poll"][row],
+                "precision": 2.0 ** c["precision"][row],
+                "root_delay": c["root_delay"][row] / SECOND_NS,
+                "root_disp": c["root_dispersion"][row] / SECOND_NS,
+                "ref_id": reference_id(stratum, ref_id),
+                "ref_time": seconds(c["reference"][row]) or 0.0,
+                "org_time": seconds(c["origin"][row]) or 0.0,
+                "rec_time": seconds(c["received"][row]) or 0.0,
+                "xmt_time": seconds(c["transmitted"][row]) or 0.0,
+                "num_exts": c["extensions"][row],
+            },
+        )
 
 
 def reference_id(stratum: int, number: int) -> str:
     """Spell a reference id: four letters up to stratum 1, an address beyond (RFC 5905 §7.3)."""
     raw = number.to_bytes(4, "big")
     if stratum <= 1:
-        return "".join(chr(octet) if 32 <= octet <= 126 else f"\\x{octet:02x}" for octet in raw)  # noqa: PLR2004
+        return "".join(chr(octet) if 32 <= octet <= 126 else f"\\x{octet:02x}" for octet in raw)
     return ".".join(map(str, raw))
 
 

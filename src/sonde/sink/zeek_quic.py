@@ -13,14 +13,17 @@ def quic(batch: pa.RecordBatch, state: State) -> Iterator[tuple[str, Row]]:
     count, found = columns_of(batch)
     c = defaultdict(lambda: [None] * count, found)  # what the policy dropped is not there
     for row in range(count):
-        yield "quic", {
-            "ts": seconds(c["ts"][row]),
-            **ids(c, row),
-            "version": c["version"][row],
-            "client_initial_dcid": c["client_initial_dcid"][row],
-            "client_scid": c["client_scid"][row],
-            "server_scid": c["server_scid"][row],
-            "server_name": c["server_name"][row],
-            "client_protocol": c["client_protocol"][row],
-            "history": c["history"][row],
-        }
+        yield (
+            "quic",
+            {
+                "ts": seconds(c["ts"][row]),
+                **ids(c, row),
+                "version": c["version"][row],
+                "client_initial_dcid": c["client_initial_dcid"][row],
+                "client_scid": c["client_scid"][row],
+                "server_scid": c["server_scid"][row],
+                "server_name": c["server_name"][row],
+                "client_protocol": c["client_protocol"][row],
+                "history": c["history"][row],
+            },
+        )

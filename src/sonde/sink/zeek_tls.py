@@ -17,29 +17,32 @@ def tls(batch: pa.RecordBatch, state: State) -> Iterator[tuple[str, Row]]:
     c = defaultdict(lambda: [None] * count, found)  # what the policy dropped is not there
     for row in range(count):
         seen = c["cert_chain_fps"][row] is not None or c["client_cert_chain_fps"][row] is not None
-        yield "ssl", {
-            "ts": seconds(c["ts"][row]),
-            **ids(c, row),
-            "version": c["version"][row],
-            "cipher": c["cipher"][row],
-            "curve": c["curve"][row],
-            "server_name": c["server_name"][row],
-            "resumed": c["resumed"][row],
-            "last_alert": c["last_alert"][row],
-            "next_protocol": c["next_protocol"][row],
-            "established": c["established"][row],
-            "ssl_history": c["ssl_history"][row],
-            "cert_chain_fps": (c["cert_chain_fps"][row] or []) if seen else None,
-            "client_cert_chain_fps": (c["client_cert_chain_fps"][row] or []) if seen else None,
-            "subject": spell(c["subject"][row]),
-            "issuer": spell(c["issuer"][row]),
-            "client_subject": spell(c["client_subject"][row]),
-            "client_issuer": spell(c["client_issuer"][row]),
-            "sni_matches_cert": c["sni_matches_cert"][row],
-            "ja3": c["ja3"][row],
-            "ja3s": c["ja3s"][row],
-            "ja4": c["ja4"][row],
-        }
+        yield (
+            "ssl",
+            {
+                "ts": seconds(c["ts"][row]),
+                **ids(c, row),
+                "version": c["version"][row],
+                "cipher": c["cipher"][row],
+                "curve": c["curve"][row],
+                "server_name": c["server_name"][row],
+                "resumed": c["resumed"][row],
+                "last_alert": c["last_alert"][row],
+                "next_protocol": c["next_protocol"][row],
+                "established": c["established"][row],
+                "ssl_history": c["ssl_history"][row],
+                "cert_chain_fps": (c["cert_chain_fps"][row] or []) if seen else None,
+                "client_cert_chain_fps": (c["client_cert_chain_fps"][row] or []) if seen else None,
+                "subject": spell(c["subject"][row]),
+                "issuer": spell(c["issuer"][row]),
+                "client_subject": spell(c["client_subject"][row]),
+                "client_issuer": spell(c["client_issuer"][row]),
+                "sni_matches_cert": c["sni_matches_cert"][row],
+                "ja3": c["ja3"][row],
+                "ja3s": c["ja3s"][row],
+                "ja4": c["ja4"][row],
+            },
+        )
 
 
 def certificates(batch: pa.RecordBatch, state: State) -> Iterator[tuple[str, Row]]:
@@ -54,30 +57,33 @@ def certificates(batch: pa.RecordBatch, state: State) -> Iterator[tuple[str, Row
         if len(told) >= MOST_REMEMBERED:
             told.clear()
         told[mark] = {}
-        yield "x509", {
-            "ts": seconds(c["ts"][row]),
-            "fingerprint": c["fingerprint"][row],
-            "certificate.version": c["version"][row],
-            "certificate.serial": c["serial"][row],
-            "certificate.subject": spell(c["subject"][row] or c["client_subject"][row]),
-            "certificate.issuer": spell(c["issuer"][row]),
-            "certificate.not_valid_before": seconds(c["not_valid_before"][row]),
-            "certificate.not_valid_after": seconds(c["not_valid_after"][row]),
-            "certificate.key_alg": c["key_alg"][row],
-            "certificate.sig_alg": c["sig_alg"][row],
-            "certificate.key_type": c["key_type"][row],
-            "certificate.key_length": c["key_length"][row],
-            "certificate.exponent": c["exponent"][row],
-            "certificate.curve": c["curve"][row],
-            "san.dns": c["san_dns"][row],
-            "san.uri": c["san_uri"][row],
-            "san.email": c["san_email"][row],
-            "san.ip": c["san_ip"][row],
-            "basic_constraints.ca": c["basic_constraints_ca"][row],
-            "basic_constraints.path_len": c["basic_constraints_path_len"][row],
-            "host_cert": c["host_cert"][row],
-            "client_cert": c["client_cert"][row],
-        }
+        yield (
+            "x509",
+            {
+                "ts": seconds(c["ts"][row]),
+                "fingerprint": c["fingerprint"][row],
+                "certificate.version": c["version"][row],
+                "certificate.serial": c["serial"][row],
+                "certificate.subject": spell(c["subject"][row] or c["client_subject"][row]),
+                "certificate.issuer": spell(c["issuer"][row]),
+                "certificate.not_valid_before": seconds(c["not_valid_before"][row]),
+                "certificate.not_valid_after": seconds(c["not_valid_after"][row]),
+                "certificate.key_alg": c["key_alg"][row],
+                "certificate.sig_alg": c["sig_alg"][row],
+                "certificate.key_type": c["key_type"][row],
+                "certificate.key_length": c["key_length"][row],
+                "certificate.exponent": c["exponent"][row],
+                "certificate.curve": c["curve"][row],
+                "san.dns": c["san_dns"][row],
+                "san.uri": c["san_uri"][row],
+                "san.email": c["san_email"][row],
+                "san.ip": c["san_ip"][row],
+                "basic_constraints.ca": c["basic_constraints_ca"][row],
+                "basic_constraints.path_len": c["basic_constraints_path_len"][row],
+                "host_cert": c["host_cert"][row],
+                "client_cert": c["client_cert"][row],
+            },
+        )
 
 
 def spell(name: str | None) -> str | None:

@@ -6,8 +6,8 @@
     source.report.damage
 
 A regular file is memory-mapped, and its pages are given back when `release` says that all
-are through with them; what is compressed or piped is read in pieces. Whatever can be read before a damaged place is read;
-the place and the reason stand in the report.
+are through with them; what is compressed or piped is read in pieces. Whatever can be read
+before a damaged place is read; the place and the reason stand in the report.
 """
 
 import mmap

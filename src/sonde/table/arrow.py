@@ -108,7 +108,7 @@ def encode(values: np.ndarray) -> tuple[list[int], np.ndarray]:
 
 @kernel
 def encode_few(values: Ints, table: Ints, distinct: Ints, codes: Ints) -> Int:
-    """Number values in the order in which they come; -1 where they are more than `distinct` holds."""
+    """Give values numbers in the order in which they come; -1 where `distinct` cannot hold them."""
     count = 0
     for row in range(len(values)):
         value = values[row]

@@ -46,7 +46,7 @@ PACKET = np.dtype(
     align=True,
 )
 
-# Tunnels (flows.tunnel)
+# Kinds of tunnels, as the field `tunnel` of flows names them.
 TUNNELS = ("", "ipip", "6in4", "gre", "erspan", "vxlan", "geneve", "gtp-u", "teredo", "l2tp", "ayiya", "4in6")
 NO_TUNNEL, IPIP, SIX_IN_FOUR, GRE, ERSPAN, VXLAN, GENEVE, GTP_U, TEREDO, L2TP, AYIYA, FOUR_IN_SIX = range(12)
 

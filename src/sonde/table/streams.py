@@ -101,7 +101,7 @@ def begin_identifying(row: Row) -> None:
 
 @kernel
 def switch_stream(row: Row) -> None:
-    """What follows in a stream is another protocol: identify it anew."""
+    """Begin anew: what follows in a stream is another protocol."""
     row["outer"] = row["protocol"]
     row["protocol"] = -1
     begin_identifying(row)

@@ -43,10 +43,10 @@ from sonde.wire.read import (
 
 __all__ = [
     "INTERPRETED",
-    "Call",
-    "Compilers",
     "NO_TIME",
     "WARM_OCTETS",
+    "Call",
+    "Compilers",
     "Int",
     "Ints",
     "Kernel",

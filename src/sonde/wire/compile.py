@@ -50,14 +50,14 @@ class LeanCompiler(CompilerBase):  # type: ignore[misc]
         return [manager]
 
 
-def make_dispatcher(function: Callable[..., Any]) -> Any:  # noqa: ANN401
+def make_dispatcher(function: Callable[..., Any]) -> Any:
     """Make Numba's own object for a kernel."""
     # Kernels allocate nothing, so nothing need be counted: a quarter of the time saved.
     flags = {"_nrt": False, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
     made = numba.njit(nogil=True, boundscheck=True, error_model="numpy", pipeline_class=LeanCompiler, **flags)(function)
     whole = made.get_call_template
 
-    def get_call_template(args: tuple[Any, ...], kws: Any) -> Any:  # noqa: ANN401
+    def get_call_template(args: tuple[Any, ...], kws: Any) -> Any:
         """Take a number for a number: each constant would get a version of the callee of its own."""
         return whole(tuple(types.unliteral(arg) for arg in args), kws)
 
@@ -65,7 +65,7 @@ def make_dispatcher(function: Callable[..., Any]) -> Any:  # noqa: ANN401
     return made
 
 
-def _numba_type(arg: Any) -> Any:  # noqa: ANN401
+def _numba_type(arg: Any) -> Any:
     if isinstance(arg, np.ndarray):
         return types.Array(from_dtype(arg.dtype), arg.ndim, "C")
     if isinstance(arg, tuple):
@@ -99,10 +99,11 @@ def _once_only() -> Iterator[None]:
     emitted as machine code that nobody runs. Here a function is only lowered; `_object_code`
     links, optimises and emits once for each entry kernel. Two thirds of the time saved.
     """
-    def finalize(library: Any) -> None:  # noqa: ANN401
+
+    def finalize(library: Any) -> None:
         library._finalized = True  # noqa: SLF001
 
-    def get_executable(context: Any, library: Any, fndesc: Any, env: Any) -> Any:  # noqa: ANN401
+    def get_executable(context: Any, library: Any, fndesc: Any, env: Any) -> Any:
         library.finalize()
         name = fndesc.qualname.split(".")[-1]  # a name for Numba's tables; never called
         return _dynfunc.make_function(fndesc.lookup_module(), name, "", 0, env, ())
@@ -115,7 +116,7 @@ def _once_only() -> Iterator[None]:
         CPUCodeLibrary.finalize, CPUContext.get_executable = kept
 
 
-def _callees(library: Any) -> list[Any]:  # noqa: ANN401
+def _callees(library: Any) -> list[Any]:
     """List what a lowered function calls, directly or not, each after all that call it.
 
     Linking drops a function that nothing linked before refers to, even if a later one does.
@@ -134,7 +135,7 @@ def _callees(library: Any) -> list[Any]:  # noqa: ANN401
     return found[-2::-1]  # the last is the function itself
 
 
-def _object_code(library: Any, entry: str) -> bytes:  # noqa: ANN401
+def _object_code(library: Any, entry: str) -> bytes:
     """Link what a lowered function calls, directly or not, optimise it all, emit an object file."""
     module = library._final_module.clone()  # noqa: SLF001
     module.name = library._final_module.name  # noqa: SLF001

@@ -34,7 +34,7 @@ class Compilers:
             self._begin(workers)
 
     def _begin(self, workers: int) -> None:
-        import sonde.wire.compile  # noqa: F401, PLC0415 - Numba, once, before the fork
+        import sonde.wire.compile  # noqa: F401 - Numba, once, before the fork
 
         wanted, self.ask = os.pipe()
         self.told, done = os.pipe()
@@ -94,7 +94,7 @@ def _kept(task: Sequence[Call]) -> bool:
 
 def _serve(tasks: Sequence[Sequence[Call]], wanted: int, done: int) -> None:
     """Compile what is asked for until nobody asks any more; the life of a child."""
-    from sonde.wire.compile import compile_kernel  # noqa: PLC0415
+    from sonde.wire.compile import compile_kernel
 
     status = 1
     try:
@@ -108,4 +108,3 @@ def _serve(tasks: Sequence[Sequence[Call]], wanted: int, done: int) -> None:
         status = 0
     finally:
         os._exit(status)
-

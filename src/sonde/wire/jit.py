@@ -80,7 +80,7 @@ class Kernel(Generic[P, R]):
         machine = self._loaded.get(key)
         if machine is None:
             machine = self.load(args, key)
-        return cast(R, machine.run(flat))
+        return cast("R", machine.run(flat))
 
     def load(self, args: tuple[Any, ...], key: tuple[Any, ...]) -> Machine:
         """Fetch the machine code for these argument types, compiling it if need be."""
@@ -92,7 +92,7 @@ class Kernel(Generic[P, R]):
                     kept = path.read_bytes()
                 except OSError:
                     announce(self.name)
-                    from sonde.wire.compile import compile_kernel  # noqa: PLC0415 - it imports Numba
+                    from sonde.wire.compile import compile_kernel
 
                     kept = compile_kernel(self, args)
                     keep(path, kept)
@@ -118,20 +118,20 @@ class Kernel(Generic[P, R]):
         return digest.digest()
 
     @cached_property
-    def dispatcher(self) -> Any:  # noqa: ANN401
+    def dispatcher(self) -> Any:
         """Numba's own object for this kernel; only needed to compile."""
-        from sonde.wire.compile import make_dispatcher  # noqa: PLC0415 - it imports Numba
+        from sonde.wire.compile import make_dispatcher
 
         return make_dispatcher(self.function)
 
     @property
-    def _numba_type_(self) -> Any:  # noqa: ANN401
+    def _numba_type_(self) -> Any:
         """Let Numba call this kernel from inside another one."""
         if self.emit:
-            from sonde.wire import emit  # noqa: PLC0415 - it imports Numba
+            from sonde.wire import emit
 
             return emit.type_of(self.emit)
-        from numba import types  # noqa: PLC0415
+        from numba import types
 
         return types.Dispatcher(self.dispatcher)
 
@@ -163,7 +163,7 @@ class LazyKernel(Kernel[P, R]):
         return self.made.function
 
     @property
-    def dispatcher(self) -> Any:  # noqa: ANN401
+    def dispatcher(self) -> Any:
         """Give Numba's own object."""
         return self.made.dispatcher
 
@@ -171,9 +171,7 @@ class LazyKernel(Kernel[P, R]):
 @overload
 def kernel(function: Callable[P, R]) -> Kernel[P, R]: ...
 @overload
-def kernel(
-    *, wraps: bool = False, name: str = "", emit: str = ""
-) -> Callable[[Callable[P, R]], Kernel[P, R]]: ...
+def kernel(*, wraps: bool = False, name: str = "", emit: str = "") -> Callable[[Callable[P, R]], Kernel[P, R]]: ...
 def kernel(
     function: Callable[P, R] | None = None, *, wraps: bool = False, name: str = "", emit: str = ""
 ) -> Kernel[P, R] | Callable[[Callable[P, R]], Kernel[P, R]]:
@@ -218,7 +216,7 @@ def _reachable(kernel: "Kernel[..., Any]") -> set[bytes]:
     return found
 
 
-def _spell(value: Any) -> bytes:  # noqa: ANN401
+def _spell(value: Any) -> bytes:
     """Spell a constant that a kernel refers to."""
     if isinstance(value, np.ndarray):
         return repr((value.dtype.str, value.shape)).encode() + value.tobytes()
@@ -234,12 +232,10 @@ def package_stamp() -> str:
     """Digest names, sizes and times of the package's files: quicker than their content."""
     package = Path(__file__).resolve().parent.parent
     digest = hashlib.blake2b(digest_size=12)
-    for folder, folders, files in os.walk(package):
-        folders.sort()
-        for name in sorted(files):
-            if name.endswith((".py", ".toml")):
-                found = os.stat(os.path.join(folder, name))
-                digest.update(f"{folder} {name} {found.st_size} {found.st_mtime_ns}\n".encode())
+    for file in sorted(package.rglob("*")):
+        if file.suffix in (".py", ".toml"):
+            found = file.stat()
+            digest.update(f"{file} {found.st_size} {found.st_mtime_ns}\n".encode())
     return digest.hexdigest()
 
 
@@ -255,12 +251,14 @@ def _file_digest(name: str) -> bytes:
 @cache
 def cache_folder() -> Path:
     """Give the folder of kept machine code for this Python, this Numba's LLVM and this CPU."""
-    import llvmlite  # noqa: PLC0415
-    import llvmlite.binding as llvm  # noqa: PLC0415
+    import llvmlite
+    import llvmlite.binding as llvm
 
     host = (llvm.get_host_cpu_name(), llvm.get_host_cpu_features().flatten())
     described = repr((host, llvmlite.__version__, np.__version__, sys.version)).encode()
-    digest = hashlib.blake2b(described + _file_digest(str(Path(__file__).with_name("compile.py"))), digest_size=8).hexdigest()
+    digest = hashlib.blake2b(
+        described + _file_digest(str(Path(__file__).with_name("compile.py"))), digest_size=8
+    ).hexdigest()
     home = os.environ.get("SONDE_CACHE") or os.environ.get("XDG_CACHE_HOME")
     base = Path(home) if home else Path.home() / ".cache"
     folder = base / "sonde" / digest
@@ -286,7 +284,7 @@ _known: dict[int, tuple[Any, list[Any], Any]] = {}
 MOST_KNOWN = 64  # what is remembered is kept alive
 
 
-def _flatten(arg: Any, flat: list[Any]) -> Any:  # noqa: ANN401
+def _flatten(arg: Any, flat: list[Any]) -> Any:
     """Append what Numba's native calling convention wants; give a key of the argument's type."""
     if isinstance(arg, np.ndarray):
         flat += (None, None, arg.size, arg.itemsize, arg.ctypes.data, *arg.shape, *arg.strides)
@@ -301,7 +299,7 @@ def _flatten(arg: Any, flat: list[Any]) -> Any:  # noqa: ANN401
     raise TypeError(f"a kernel cannot take a {type(arg).__name__}")
 
 
-def _flatten_tuple(arg: tuple[Any, ...], flat: list[Any]) -> Any:  # noqa: ANN401
+def _flatten_tuple(arg: tuple[Any, ...], flat: list[Any]) -> Any:
     """Do so for a tuple; tables come again and again, and are remembered."""
     known = _known.get(id(arg))
     if known is not None and known[0] is arg:
@@ -317,7 +315,7 @@ def _flatten_tuple(arg: tuple[Any, ...], flat: list[Any]) -> Any:  # noqa: ANN40
     return key
 
 
-def _describe(arg: Any) -> Any:  # noqa: ANN401
+def _describe(arg: Any) -> Any:
     """Spell an argument's type out, the same in every process."""
     if isinstance(arg, np.ndarray):
         return (_describe_dtype(arg.dtype), arg.ndim)

@@ -13,7 +13,8 @@ class _Loader:
     """The engine that maps object files into this process; one for all kernels."""
 
     def __init__(self) -> None:
-        import llvmlite.binding as llvm  # noqa: PLC0415
+        """Begin an engine without code."""
+        import llvmlite.binding as llvm
 
         llvm.initialize_native_target()
         llvm.initialize_native_asmprinter()
@@ -27,6 +28,7 @@ class _Loader:
         self.kept: list[Any] = []
 
     def address(self, symbol: str, code: bytes) -> int:
+        """Map an object file; give where a symbol of it lies."""
         found = self.llvm.ObjectFileRef.from_data(code)
         self.kept.append(found)
         self.engine.add_object_file(found)
@@ -42,6 +44,7 @@ class Machine:
     """Loaded machine code of one kernel for one set of argument types."""
 
     def __init__(self, name: str, symbol: str, result: str, code: bytes) -> None:
+        """Map an object file, and find the symbol in it."""
         global _loader  # noqa: PLW0603
         with _loading:
             _loader = _loader or _Loader()
@@ -52,12 +55,11 @@ class Machine:
         self.words = 8
         self.keeps: list[Any] = []
 
-    def run(self, flat: list[Any]) -> Any:  # noqa: ANN401
+    def run(self, flat: list[Any]) -> Any:
+        """Call it with flattened arguments; raise KernelFault where a bounds check trips."""
         if self.call is None:
             kinds = [ctypes.c_void_p if a is None else ctypes.c_int64 for a in flat]
-            prototype = ctypes.CFUNCTYPE(
-                ctypes.c_int32, ctypes.c_void_p, ctypes.c_void_p, *kinds
-            )
+            prototype = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.c_void_p, ctypes.c_void_p, *kinds)
             self.call = prototype(self.address)
         out = (ctypes.c_int64 * self.words)()
         fault = ctypes.c_void_p()
@@ -81,7 +83,7 @@ class Machine:
 
 def _reason(info: int | None) -> str:
     """Read what Numba says of a raised exception: a pickled (class, arguments, place)."""
-    import pickle  # noqa: PLC0415
+    import pickle
 
     if not info:
         return "stopped"

@@ -30,13 +30,23 @@ from sonde.dissect.body.lines import (
     unquote,
 )
 from sonde.schema import (
-    ENDPOINT, PERSON, PROTOCOL, U16, U32, U64, Bool, DurationNs, Field, Record, Text, TextList, code,
+    ENDPOINT,
+    PERSON,
+    PROTOCOL,
+    U16,
+    U32,
+    U64,
+    Bool,
+    DurationNs,
+    Field,
+    Record,
+    Text,
+    TextList,
+    code,
 )  # fmt: skip
 from sonde.wire import Int, Row, Wire, find, kernel, octets, starts_folded
 
-BASIC, FILENAME, MULTIPART, IDENTITY = (
-    octets(word) for word in ("basic", "filename=", "multipart/", "identity")
-)
+BASIC, FILENAME, MULTIPART, IDENTITY = (octets(word) for word in ("basic", "filename=", "multipart/", "identity"))
 Version = code({9: "0.9", 10: "1.0", 11: "1.1", 20: "2.0", 30: "3.0"})
 
 

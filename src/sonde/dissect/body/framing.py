@@ -9,7 +9,14 @@ import numpy as np
 
 from sonde.dissect.body.kinds import LOOKED_AT, media_type
 from sonde.dissect.body.lines import (
-    BAD_CHUNK, BAD_LENGTH, TRANSFER_ENCODING, TWO_FRAMINGS, chunk_size, find_folded, read_decimal, skip_blanks,
+    BAD_CHUNK,
+    BAD_LENGTH,
+    TRANSFER_ENCODING,
+    TWO_FRAMINGS,
+    chunk_size,
+    find_folded,
+    read_decimal,
+    skip_blanks,
 )  # fmt: skip
 from sonde.schema import ABSENT, NO_TIME
 from sonde.table.out import GAP

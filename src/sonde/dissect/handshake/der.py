@@ -73,9 +73,9 @@ def element(raw: bytes, at: int) -> tuple[int, bytes, int]:
     except IndexError:
         raise DerError("cut off") from None
     at += 2
-    if length >= 0x80:  # noqa: PLR2004
+    if length >= 0x80:
         size = length & 0x7F
-        if not 1 <= size <= 4:  # noqa: PLR2004
+        if not 1 <= size <= 4:
             raise DerError("length of a length")
         length = int.from_bytes(raw[at : at + size], "big")
         at += size
@@ -99,7 +99,7 @@ def spell_oid(raw: bytes) -> str:
     parts, value = [], 0
     for octet in raw[:64]:
         value = value << 7 | octet & 0x7F
-        if octet < 0x80:  # noqa: PLR2004
+        if octet < 0x80:
             parts.append(value)
             value = 0
     if not parts:
@@ -115,7 +115,7 @@ def escape(text: str) -> str:
         edge = (place == 0 and letter in "# ") or (place == len(text) - 1 and letter == " ")
         if letter in SPECIAL or edge:
             out.append("\\" + letter)
-        elif ord(letter) < 0x20 or ord(letter) == 0x7F:  # noqa: PLR2004
+        elif ord(letter) < 0x20 or ord(letter) == 0x7F:
             out.append(f"\\{ord(letter):02X}")
         else:
             out.append(letter)
@@ -172,10 +172,10 @@ def read_time(tag: int, raw: bytes) -> int:
         raise DerError("time")
     digits = digits.ljust(14, "0")
     year, month, day = int(digits[:4]), int(digits[4:6]), int(digits[6:8])
-    if not (1 <= month <= 12 and 1 <= day <= 31 and year):  # noqa: PLR2004
+    if not (1 <= month <= 12 and 1 <= day <= 31 and year):
         raise DerError("date")
     moment = timegm((year, month, day, int(digits[8:10]), int(digits[10:12]), int(digits[12:14])))
-    if len(rest) == 5 and rest[0] in "+-" and rest[1:].isdigit():  # noqa: PLR2004
+    if len(rest) == 5 and rest[0] in "+-" and rest[1:].isdigit():
         shift = int(rest[1:3]) * 3600 + int(rest[3:5]) * 60
         moment -= shift if rest[0] == "+" else -shift
     return moment
@@ -187,7 +187,7 @@ def read_alternative_names(raw: bytes) -> AlternativeNames:
     try:
         for tag, content in elements(raw):
             kind = tag & 0x1F
-            if tag & 0xC0 != 0x80:  # noqa: PLR2004
+            if tag & 0xC0 != 0x80:
                 continue
             if kind in (EMAIL, DNS, URI):
                 {EMAIL: names.email, DNS: names.dns, URI: names.uri}[kind].append(
@@ -212,7 +212,7 @@ def read_key(raw: bytes, found: Certificate) -> None:
         found.key_type = "rsa"
         (_, modulus), (_, exponent) = list(elements(element(key, 0)[1]))[:2]
         found.key_length = int.from_bytes(modulus, "big").bit_length()
-        found.exponent = str(int.from_bytes(exponent, "big")) if len(exponent) <= 256 else None  # noqa: PLR2004
+        found.exponent = str(int.from_bytes(exponent, "big")) if len(exponent) <= 256 else None
     elif name == "dsaEncryption":
         found.key_type = "dsa"
         if len(parts) > 1:
@@ -278,15 +278,15 @@ def read_certificate(raw: bytes) -> Certificate:
         return found
     if len(parts) > 1:
         _attempt(found, lambda: _read_signature(parts[1][1], found))
-    explicit = bool(body) and body[0][0] == 0xA0  # noqa: PLR2004
+    explicit = bool(body) and body[0][0] == 0xA0
     if explicit:
         _attempt(found, lambda: setattr(found, "version", 1 + int.from_bytes(element(body[0][1], 0)[1], "big")))
         body = body[1:]
     else:
         found.version = 1
-    if found.version is not None and not 1 <= found.version <= 255:  # noqa: PLR2004
+    if found.version is not None and not 1 <= found.version <= 255:
         found.version, found.whole = None, False
-    if len(body) < 6:  # noqa: PLR2004
+    if len(body) < 6:
         found.whole = False
         return found
     _attempt(found, lambda: setattr(found, "serial", spell_serial(body[0][1])))
@@ -295,7 +295,7 @@ def read_certificate(raw: bytes) -> Certificate:
     _attempt(found, lambda: setattr(found, "subject", spell_name(body[4][1])))
     _attempt(found, lambda: read_key(body[5][1], found))
     for tag, content in body[6:]:
-        if tag == 0xA3:  # noqa: PLR2004
+        if tag == 0xA3:
             _attempt(found, lambda content=content: read_extensions(content, found))
     return found
 

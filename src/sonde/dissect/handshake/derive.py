@@ -29,7 +29,8 @@ _CERTIFICATES: dict[bytes, Certificate] = {}
 _NAMES: dict[bytes, Any] = {}
 #: Columns of the certificates' table that a Certificate holds under the same name.
 DERIVED = (
-    "version", "serial", "issuer", "not_valid_before", "not_valid_after", "key_alg", "sig_alg", "key_type", "key_length",
+    "version", "serial", "issuer", "not_valid_before", "not_valid_after", "key_alg", "sig_alg", "key_type",
+    "key_length",
     "exponent", "curve", "san_dns", "san_uri", "san_email", "san_ip", "basic_constraints_ca",
     "basic_constraints_path_len",
 )  # fmt: skip

@@ -44,7 +44,11 @@ def _info(label: str, length: int) -> bytes:
 
 _LABELS = [
     *(_info(label, 32) for label in ("client in", "server in")),
-    *(_info(f"{prefix} {label}", size) for prefix in ("quic", "quicv2") for label, size in (("key", 16), ("iv", 12), ("hp", 16))),
+    *(
+        _info(f"{prefix} {label}", size)
+        for prefix in ("quic", "quicv2")
+        for label, size in (("key", 16), ("iv", 12), ("hp", 16))
+    ),
 ]
 INFOS = np.array([list(info.ljust(MOST_INFO, b"\0")) for info in _LABELS], np.uint8)
 INFO_LENGTHS = np.array([len(info) for info in _LABELS], np.int64)

@@ -110,9 +110,7 @@ def read_server_key(wire: Wire, at: Int, end: Int, record: Row) -> None:
 
 
 @kernel
-def read_message(
-    kind: Int, wire: Wire, at: Int, end: Int, session: Row, turn: Row, out: Out, certs: Out
-) -> bool:
+def read_message(kind: Int, wire: Wire, at: Int, end: Int, session: Row, turn: Row, out: Out, certs: Out) -> bool:
     """Read one handshake message, without its header; False where it cannot be this protocol."""
     if kind == CLIENT_HELLO:
         return take_client_hello(wire, at, end, session, turn, out)

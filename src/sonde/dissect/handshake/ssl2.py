@@ -31,7 +31,12 @@ def is_ssl2_hello(wire: Wire, at: Int, end: Int) -> bool:
     known = version == SSL2 or 0x0300 <= version <= 0x0303
     fits = HELLO_FIXED + ciphers + session + challenge == u16(wire, at) & 0x7FFF
     return bool(
-        known and fits and ciphers > 0 and ciphers % 3 == 0 and (session == 0 or session == 16) and 16 <= challenge <= 32
+        known
+        and fits
+        and ciphers > 0
+        and ciphers % 3 == 0
+        and (session == 0 or session == 16)
+        and 16 <= challenge <= 32
     )
 
 

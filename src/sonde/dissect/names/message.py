@@ -12,19 +12,57 @@ import numpy as np
 
 from sonde.dissect.api import Out, places, state
 from sonde.dissect.names.registry import (
-    IS_TYPE, NETBIOS, OPT, SRV, Opcode, QueryClass, QueryType, ResponseCode,
+    IS_TYPE,
+    NETBIOS,
+    OPT,
+    SRV,
+    Opcode,
+    QueryClass,
+    QueryType,
+    ResponseCode,
 )  # fmt: skip
 from sonde.dissect.names.text import (
-    BAD_LABEL, BAD_POINTER, SHORT, is_netbios, put_name, put_netbios, put_rdata, skip_name,
+    BAD_LABEL,
+    BAD_POINTER,
+    SHORT,
+    is_netbios,
+    put_name,
+    put_netbios,
+    put_rdata,
+    skip_name,
 )  # fmt: skip
 from sonde.schema import (
-    ENDPOINT, NO_TEXT, PROTOCOL, U8, U16, Bool, DurationNs, Field, Record, Text, TextList, U32List, code,
-)  # fmt: skip
-from sonde.table.out import (
-    MALFORMED, OK, OWN_ANOMALY, TEXT, TRUNCATED, UNANSWERED, UNASKED, begin_item, begin_text, close_row, end_item,
-    end_text, open_row, put_u32,
+    ENDPOINT,
+    NO_TEXT,
+    PROTOCOL,
+    U8,
+    U16,
+    Bool,
+    DurationNs,
+    Field,
+    Record,
+    Text,
+    TextList,
+    U32List,
+    code,
 )  # fmt: skip
 from sonde.table.out import CUT as TEXT_CUT
+from sonde.table.out import (
+    MALFORMED,
+    OK,
+    OWN_ANOMALY,
+    TEXT,
+    TRUNCATED,
+    UNANSWERED,
+    UNASKED,
+    begin_item,
+    begin_text,
+    close_row,
+    end_item,
+    end_text,
+    open_row,
+    put_u32,
+)  # fmt: skip
 from sonde.wire import Int, Row, Wire, kernel, u8, u16, u32
 
 HEADER_END = 12

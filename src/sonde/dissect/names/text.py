@@ -7,8 +7,32 @@ a reader finds odd comes back in the low bits of the place behind: `place << 2 |
 import numpy as np
 
 from sonde.dissect.names.registry import (
-    ALPN, BINDS, BINDS_READING, ECH, HEX, IPV4, IPV4_HINT, IPV6, IPV6_HINT, KIND, LITERAL, NAME, NAME_OR_ROOT, NUMBER,
-    OWNER, PARAM_NAMES, PARAM_WIDTH, PARAMS, PARAMS_KNOWN, PORT, READING_OF, READINGS, REST, SKIP, STRING, STRINGS,
+    ALPN,
+    BINDS,
+    BINDS_READING,
+    ECH,
+    HEX,
+    IPV4,
+    IPV4_HINT,
+    IPV6,
+    IPV6_HINT,
+    KIND,
+    LITERAL,
+    NAME,
+    NAME_OR_ROOT,
+    NUMBER,
+    OWNER,
+    PARAM_NAMES,
+    PARAM_WIDTH,
+    PARAMS,
+    PARAMS_KNOWN,
+    PORT,
+    READING_OF,
+    READINGS,
+    REST,
+    SKIP,
+    STRING,
+    STRINGS,
 )  # fmt: skip
 from sonde.table.out import TEXT, Out, put_hex, put_ipv4, put_ipv6, put_number, put_octet, put_octets
 from sonde.wire import Int, Wire, kernel, lower, octets, u8, u16
@@ -41,7 +65,7 @@ def skip_name(wire: Wire, at: Int, end: Int) -> Int:
 
 @kernel
 def put_plain(out: Out, wire: Wire, at: Int, end: Int, folded: Int) -> None:
-    """Append text; control octets as \\xNN, capitals in lower case where `folded`."""
+    r"""Append text; control octets as \xNN, capitals in lower case where `folded`."""
     for place in range(at, end):
         octet = np.int64(wire[place])
         small = lower(octet)

@@ -23,7 +23,7 @@ def identify(octets: Wire, at: Int, end: Int, hint: Int) -> Verdict:
     while place < end and u8(octets, place) != 0xFF:
         delta, size = u8(octets, place) >> 4, u8(octets, place) & 15
         place += 1
-        if delta == NIBBLE_BAD or size == NIBBLE_BAD or end - place < 4 and (delta > 12 or size > 12):
+        if delta == NIBBLE_BAD or size == NIBBLE_BAD or (end - place < 4 and (delta > 12 or size > 12)):
             return Verdict.NO
         if delta == NIBBLE_8:
             delta, place = 13 + u8(octets, place), place + 1
