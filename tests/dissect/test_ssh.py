@@ -228,7 +228,7 @@ def test_a_name_only_run_stops_at_the_banner() -> None:
 
 
 def test_no_key_leaves_but_as_its_fingerprint() -> None:
-    from sonde.record import catalogue  # noqa: PLC0415
+    from sonde.record import catalogue
 
     assert not {"host_key", "client_lists", "server_lists"} & set(catalogue(SshRecord))
 
