@@ -155,6 +155,13 @@ def test_what_the_server_sends_unasked_is_no_accept() -> None:
     assert (row["auth_success"], row["auth_attempts"]) == (True, 1)
 
 
+def test_a_server_seen_alone_tells_it_too() -> None:
+    alone = [(side, octets) for side, octets in [*EXCHANGE, *sizes(ACCEPT, FAILURE, SUCCESS)] if side == 1]
+    row = read(*alone)
+    assert (row["auth_success"], row["auth_attempts"], row["anomaly"]) == (True, 1, ["unasked"])
+    assert derive(row)["hassh_server"] == derive(read(*EXCHANGE))["hassh_server"]
+
+
 @pytest.mark.parametrize(
     ("client", "server", "version"),
     [

@@ -127,7 +127,7 @@ def advance(wire: Wire, at: Int, end: Int, conn: Row, turn: Row, out: Out) -> In
         return read_packet(wire, at, end, conn, side, record, out)
     if side == np.int64(conn["flipped"]):
         conn["asked"] = 1
-    elif conn["asked"] == 1:  # before that it can only be EXT_INFO (RFC 8308 §2.4)
+    elif conn["asked"] == 1 or conn["major"][1 - side] == 0:  # else it can only be EXT_INFO (RFC 8308 §2.4)
         weigh(end - at, conn, record)
     if conn["decided"] == 1:
         conn["done"][side] = 1
