@@ -47,7 +47,7 @@ def load_means() -> Means:
         kept = pickle.loads(place.read_bytes())  # noqa: S301 - ours, beside the machine code
     except (OSError, EOFError, ValueError, AttributeError, ImportError, pickle.UnpicklingError):
         kept = None
-    if isinstance(kept, Means):
+    if isinstance(kept, Means) and {each.protocol.name for each in all_dissectors()} <= set(kept.names):
         return kept
     means = _make_means()
     for old in cache_folder().glob(f"{KEPT_NAME}*"):

@@ -9,6 +9,7 @@ folder. Nothing is forked where nothing is missing.
 import os
 import select
 import threading
+import warnings
 from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
@@ -34,12 +35,13 @@ class Compilers:
             self._begin(workers)
 
     def _begin(self, workers: int) -> None:
-        import sonde.wire.compile  # noqa: F401 - Numba, once, before the fork
-
         wanted, self.ask = os.pipe()
         self.told, done = os.pipe()
         for _ in range(workers):
-            child = os.fork()
+            with warnings.catch_warnings():
+                # NumPy's library has threads of its own; a child calls none of it.
+                warnings.simplefilter("ignore", DeprecationWarning)
+                child = os.fork()
             if child == 0:
                 os.close(self.ask)
                 os.close(self.told)
@@ -94,11 +96,11 @@ def _kept(task: Sequence[Call]) -> bool:
 
 def _serve(tasks: Sequence[Sequence[Call]], wanted: int, done: int) -> None:
     """Compile what is asked for until nobody asks any more; the life of a child."""
-    from sonde.wire.compile import compile_kernel
-
     status = 1
     try:
         while number := os.read(wanted, NUMBER):
+            from sonde.wire.compile import compile_kernel  # Numba: most runs meet nothing new
+
             for kernel, args in tasks[int.from_bytes(number, "big")]:
                 place = kernel.kept_at(args)
                 if not place.exists():
