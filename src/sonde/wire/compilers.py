@@ -9,7 +9,6 @@ folder. Nothing is forked where nothing is missing.
 import os
 import select
 import threading
-import warnings
 from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
@@ -24,24 +23,26 @@ NUMBER = 2  # octets of a task's number on a pipe
 class Compilers:
     """Some processes that compile tasks; close when all is read."""
 
-    def __init__(self, tasks: Sequence[Sequence[Call]], workers: int) -> None:
-        """Begin `workers` processes if any task lacks machine code."""
+    def __init__(self, tasks: Sequence[Sequence[Call]], workers: int, sure: int = 0) -> None:
+        """Begin `workers` processes if any of the first `sure` tasks, which every run needs, lacks machine code.
+
+        What only some inputs need may lack it for ever; that is compiled where it is called.
+        """
         self.tasks = tasks
         self.lock = threading.Lock()
         self.children: list[int] = []
         lacking = set() if INTERPRETED else {number for number, task in enumerate(tasks) if not _kept(task)}
         self.lacking = lacking
-        if workers > 1 and len(lacking) > 1:
+        if workers > 1 and not lacking.isdisjoint(range(sure)):
             self._begin(workers)
 
     def _begin(self, workers: int) -> None:
+        import sonde.wire.compile  # noqa: F401 - Numba, once, before the fork
+
         wanted, self.ask = os.pipe()
         self.told, done = os.pipe()
         for _ in range(workers):
-            with warnings.catch_warnings():
-                # NumPy's library has threads of its own; a child calls none of it.
-                warnings.simplefilter("ignore", DeprecationWarning)
-                child = os.fork()
+            child = os.fork()
             if child == 0:
                 os.close(self.ask)
                 os.close(self.told)
@@ -96,11 +97,11 @@ def _kept(task: Sequence[Call]) -> bool:
 
 def _serve(tasks: Sequence[Sequence[Call]], wanted: int, done: int) -> None:
     """Compile what is asked for until nobody asks any more; the life of a child."""
+    from sonde.wire.compile import compile_kernel
+
     status = 1
     try:
         while number := os.read(wanted, NUMBER):
-            from sonde.wire.compile import compile_kernel  # Numba: most runs meet nothing new
-
             for kernel, args in tasks[int.from_bytes(number, "big")]:
                 place = kernel.kept_at(args)
                 if not place.exists():
