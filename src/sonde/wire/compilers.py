@@ -23,14 +23,17 @@ NUMBER = 2  # octets of a task's number on a pipe
 class Compilers:
     """Some processes that compile tasks; close when all is read."""
 
-    def __init__(self, tasks: Sequence[Sequence[Call]], workers: int) -> None:
-        """Begin `workers` processes if any task lacks machine code."""
+    def __init__(self, tasks: Sequence[Sequence[Call]], workers: int, sure: int = 0) -> None:
+        """Begin `workers` processes if any of the first `sure` tasks, which every run needs, lacks machine code.
+
+        What only some inputs need may lack it for ever; that is compiled where it is called.
+        """
         self.tasks = tasks
         self.lock = threading.Lock()
         self.children: list[int] = []
         lacking = set() if INTERPRETED else {number for number, task in enumerate(tasks) if not _kept(task)}
         self.lacking = lacking
-        if workers > 1 and len(lacking) > 1:
+        if workers > 1 and not lacking.isdisjoint(range(sure)):
             self._begin(workers)
 
     def _begin(self, workers: int) -> None:
