@@ -31,7 +31,8 @@ for capture in sys.argv[3:]:
 
 def run(folder: Path, test: Path, *captures: Path) -> str:
     child = [sys.executable, "-W", "error", "-c", WITH_DISSECTOR, folder, test, *captures]
-    done = subprocess.run(child, capture_output=True, text=True, env=environment(NUMBA_DISABLE_JIT="1"), cwd=ROOT)
+    own_cache = environment(NUMBA_DISABLE_JIT="1", SONDE_CACHE=str(folder / "cache"))
+    done = subprocess.run(child, capture_output=True, text=True, env=own_cache, cwd=ROOT)
     assert done.returncode == 0, done.stderr
     return done.stdout
 

@@ -84,9 +84,6 @@ def test_the_number_of_lanes_changes_no_record(capture: Path, table: str) -> Non
     one = pq.read_table(read(capture, "--lanes", "1") / table)
     three = pq.read_table(read(capture, "--lanes", "3") / table)
     assert one.schema == three.schema
-    if table == "certificates":  # a lane keeps each once a batch, with the flow that brought it first there
-        assert set(one["fingerprint"].to_pylist()) == set(three["fingerprint"].to_pylist())
-        return
     assert sorted(map(repr, one.to_pylist())) == sorted(map(repr, three.to_pylist()))
 
 

@@ -87,7 +87,7 @@ def read_all(
     totals = Totals()
     sources = [open_input(path) for path in paths]  # what cannot be opened is said before work begins
     lanes = [Lane(plan, number, key) for number in range(plan.lanes)]
-    compilers = Compilers(lanes[0].tasks(), os.cpu_count() or 1)
+    compilers = Compilers(lanes[0].tasks(), os.cpu_count() or 1, CORE_TASKS)
     compilers.compile(range(CORE_TASKS))
     for lane in lanes:
         lane.compilers = compilers
