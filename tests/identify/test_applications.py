@@ -145,3 +145,21 @@ def test_a_list_that_is_not_there_or_no_text_is_said_to_be_so(tmp_path: Path) ->
     (tmp_path / "octets.toml").write_bytes(b"\xff\xfe")
     with pytest.raises(ApplicationError, match="is no TOML"):
         read_list(tmp_path / "octets.toml")
+
+
+def test_the_hosts_of_a_certificate_name_it_too(names: Applications) -> None:
+    def host(name: bytes) -> bytes:
+        return bytes([0x82, len(name)]) + name  # RFC 5280 §4.2.1.6: [2] dNSName
+
+    told = [
+        host(b"unknown.example") + host(b"*.mail.example.org"),  # the star is left out
+        bytes([0x81, 14]) + b"a@example.orgx" + host(b"example.net"),  # an address of mail is no host
+        host(b"example.org")[:-1],  # cut
+        b"\x82\x80",
+    ]
+    text, spans = b"\0", []
+    for each in told:
+        spans.append(len(text) << LENGTH_BITS | len(each))
+        text += each
+    found = names.match_certificates(np.frombuffer(text, np.uint8), np.array([*spans, -1], np.int64))
+    assert [names.items[n].name if n >= 0 else None for n in found.tolist()] == ["mail", "search", None, None, None]

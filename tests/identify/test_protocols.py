@@ -1,9 +1,13 @@
 """Every protocol that is only named: one payload from its specification, and what must not pass for it."""
 
+import numpy as np
 import pytest
 
+from sonde.identify import told_applications
+from sonde.identify.applications import OWN_LIST, read_list
 from sonde.identify.catalogue import identified_only
-from tests.identify.asking import ONLY_PORT, PAIR, PORT, SURE, TCP, UDP, Sample, ask, h
+from sonde.identify.match import tell_application
+from tests.identify.asking import ONLY_PORT, PAIR, PORT, SURE, TCP, UDP, Sample, ask, h, hint_for, matcher, protocols
 from tests.identify.samples import SAMPLES
 
 FREE_PORT = 39999  # registered for nothing
@@ -77,3 +81,30 @@ def test_what_breaks_a_rule_is_not_the_protocol(
 
 def test_kinds_of_samples_are_few() -> None:
     assert {sample.sure for sample in SAMPLES} == {SURE, PORT, ONLY_PORT, PAIR}
+
+
+def test_every_application_that_payloads_tell_is_in_the_list() -> None:
+    known = {item.name for item in read_list(OWN_LIST)}
+    assert {name for protocol in identified_only() for name, _ in protocol.applications} <= known
+
+
+TOLD = [
+    (h("0003 0008 2112a442 000102030405060708090a0b 4000 0004 01020304"), "whatsapp-calls", "its own attribute first"),
+    (
+        h("0003 0010 2112a442 000102030405060708090a0b 0014 000a") + b"signal.org\0\0",
+        "signal-calls",
+        "RFC 8489 §14.9: the realm",
+    ),
+    (h("0001 0008 2112a442 000102030405060708090a0b 8054 0004 31000000"), "teams-calls", "MS-ICE2 §2.2.1"),
+    (h("0001 0000 2112a442 000102030405060708090a0b"), None, "nothing"),
+]
+
+
+@pytest.mark.parametrize(("octets", "name", "remark"), TOLD, ids=[case[2] for case in TOLD])
+def test_payloads_of_a_protocol_tell_an_application(octets: bytes, name: str | None, remark: str) -> None:
+    names = told_applications(protocols())
+    told = matcher()._replace(told=np.arange(len(names)))
+    number = [protocol.name for protocol in protocols()].index("stun")
+    hint = hint_for(UDP, 3478)
+    found = int(tell_application(told, number, np.frombuffer(octets, np.uint8), 0, len(octets), hint))
+    assert (names[found] if found >= 0 else None) == name, remark

@@ -2,6 +2,7 @@
 
 from sonde.identify.applications import ApplicationError, Applications
 from sonde.identify.catalogue import all_protocols
+from sonde.identify.index import told_applications
 from sonde.identify.match import Matcher, build_matcher
 from sonde.identify.route import ROUTED, Results, build_identify, new_results
 
@@ -15,4 +16,5 @@ __all__ = [
     "build_identify",
     "build_matcher",
     "new_results",
+    "told_applications",
 ]

@@ -14,7 +14,7 @@ import hashlib
 import json
 import os
 import tomllib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, NamedTuple, cast
@@ -27,7 +27,9 @@ from sonde.wire import Int, Ints, Wire, cache_folder, kernel, lower
 
 OWN_LIST = Path(__file__).with_name("applications.toml")
 FNV_OFFSET, FNV_PRIME = np.uint64(0xCBF29CE484222325), np.uint64(0x100000001B3)
-DOT, HYPHEN, COLON = 46, 45, 58
+DOT, HYPHEN, COLON, STAR = 46, 45, 58, 42
+DNS_NAME = 0x82  # RFC 5280 §4.2.1.6: [2], primitive
+MOST_HOSTS = 200
 LONGEST_NAME = 255  # RFC 1035 §2.3.4
 LONGEST_BEGINNING = 64
 
@@ -83,17 +85,24 @@ class Applications:
     names: Names
 
     @staticmethod
-    def load(extra: Sequence[Path] = ()) -> "Applications":
+    def load(extra: Iterable[Path] = ()) -> "Applications":
         """Read Sonde's own list and then the user's, whose domains win."""
         items, names = own_list()
+        own = len(items)
         for path in extra:
             items += read_list(path)
-        return Applications(tuple(items), _compile(items) if extra else names)
+        return Applications(tuple(items), _compile(items) if len(items) > own else names)
 
     def match(self, text: Wire, spans: Ints) -> Ints:
         """Give the application's number for each name, or -1."""
         found = np.full(len(spans), -1, np.int64)
         match_names(self.names, text, np.ascontiguousarray(spans), found)
+        return found
+
+    def match_certificates(self, text: Wire, spans: Ints) -> Ints:
+        """Give the application of the first known host among a certificate's names, or -1."""
+        found = np.full(len(spans), -1, np.int64)
+        match_hosts(self.names, text, np.ascontiguousarray(spans), found)
         return found
 
 
@@ -252,15 +261,37 @@ def _table(texts: dict[tuple[bytes, bytes], int], *, backwards: bool) -> Ends:
 
 @kernel(wraps=True)
 def match_names(names: Names, text: Wire, spans: Ints, found: Ints) -> None:
-    """Look every name up: by its beginning, else by its longest known end."""
+    """Look every name up."""
+    for row in range(len(spans)):
+        if spans[row] >= 0:
+            at = spans[row] >> LENGTH_BITS
+            found[row] = match_name(names, text, at, at + (spans[row] & LENGTH_MASK))
+
+
+@kernel(wraps=True)
+def match_hosts(names: Names, text: Wire, spans: Ints, found: Ints) -> None:
+    """Look up the hosts among general names, one after the other, until one is known."""
     for row in range(len(spans)):
         if spans[row] < 0:
             continue
         at = spans[row] >> LENGTH_BITS
-        end = name_end(text, at, at + min(spans[row] & LENGTH_MASK, LONGEST_NAME))
-        found[row] = match_beginning(names.beginnings, text, at, end)
-        if found[row] < 0:
-            found[row] = match_ending(names.endings, text, at, end)
+        end = at + (spans[row] & LENGTH_MASK)
+        for _ in range(MOST_HOSTS):
+            if end - at < 2 or text[at + 1] >= 0x80 or end - at - 2 < text[at + 1]:
+                break
+            begin, stop = at + 2, at + 2 + np.int64(text[at + 1])
+            if text[at] == DNS_NAME and found[row] < 0:
+                is_pattern = stop - begin > 2 and text[begin] == STAR and text[begin + 1] == DOT
+                found[row] = match_name(names, text, begin + 2 if is_pattern else begin, stop)
+            at = stop
+
+
+@kernel(wraps=True)
+def match_name(names: Names, text: Wire, at: Int, end: Int) -> Int:
+    """Look a name up by its beginning, else by its longest known end."""
+    stop = name_end(text, at, min(end, at + LONGEST_NAME))
+    found = match_beginning(names.beginnings, text, at, stop)
+    return found if found >= 0 else match_ending(names.endings, text, at, stop)
 
 
 @kernel(wraps=True)

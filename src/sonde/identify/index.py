@@ -96,6 +96,9 @@ class Matcher(NamedTuple):
     dissected: Wire  # 1 for protocols that a dissector reads
     preludes: Wire  # 1 for protocols before others in their flows
     starts_tls: Wire  # 1 for those in which TLS may begin
+    telling: Ints  # signatures that tell applications, a run for each protocol
+    telling_runs: Ints
+    told: Ints  # the application of each of them, as the run's list numbers it; -1 none
     tls: Ints  # [number of TLS, or -1 where nobody reads it]
 
 
@@ -209,7 +212,7 @@ def build_matcher(protocols: Sequence[Protocol], dissected: set[str]) -> Matcher
     }
     arrays, index = Arrays(), Index(choose_anchors(allowed.values()), list(owners))
     # Kernels stand first in their runs: they are of the protocols that come in volume.
-    real = 1 + sum(len(protocol.signatures) for protocol in protocols)
+    real = 1 + sum(len(protocol.signatures) + len(protocol.applications) for protocol in protocols)
     for kernel, number in enumerate(kernels):
         protocol = protocols[number]
         if any(declared.verdict == ASK for declared in protocol.signatures):
@@ -230,8 +233,19 @@ def build_matcher(protocols: Sequence[Protocol], dissected: set[str]) -> Matcher
                     index.add_on_ports(entry, transport, protocol)
                 else:
                     index.add(entry, transport, allowed[id(declared)])
+    telling = [
+        [arrays.add(number, declared, -1) for _, declared in protocol.applications]
+        for number, protocol in enumerate(protocols)
+    ]
     arrays.signatures.append((0,) * len(SIGNATURE.fields or ()))
-    return _finish(protocols, arrays, kernels, index, owners, dissected)
+    made = _finish(protocols, arrays, kernels, index, owners, dissected)
+    flat = np.array([number for run in telling for number in run] or [-1], np.int64)
+    return made._replace(telling=flat, telling_runs=_beginnings(telling), told=np.full(len(flat), -1, np.int64))
+
+
+def told_applications(protocols: Sequence[Protocol]) -> tuple[str, ...]:
+    """Name the applications that signatures tell, in the order of Matcher.told."""
+    return tuple(name for protocol in protocols for name, _ in protocol.applications)
 
 
 def _finish(
@@ -250,6 +264,7 @@ def _finish(
     sets = np.zeros(256 * max(len(arrays.sets), 1), np.uint8)
     for place, among in enumerate(arrays.sets):
         sets[256 * place + np.frombuffer(among, np.uint8).astype(np.int64)] = 1
+    nothing = np.zeros(1, np.int64)
     runs = [*index.octets, *index.all, *index.ports.values()]
     return Matcher(
         np.array(arrays.signatures, SIGNATURE),
@@ -268,7 +283,10 @@ def _finish(
         np.array([protocol.name in dissected for protocol in protocols], np.uint8),
         np.array([protocol.is_prelude for protocol in protocols], np.uint8),
         np.array([protocol.starts_tls for protocol in protocols], np.uint8),
-        np.array([names.index("tls") if "tls" in dissected and "tls" in names else -1], np.int64),
+        telling=nothing,
+        telling_runs=nothing,
+        told=nothing,
+        tls=np.array([names.index("tls") if "tls" in dissected and "tls" in names else -1], np.int64),
     )
 
 

@@ -33,7 +33,7 @@ LOOKS = 10  # payloads of one side
 HELD_OCTETS = 4096  # of one side, while undecided
 ALIKE = 4  # datagrams in a row that may be the same protocol
 
-__all__ = ["ALIKE", "HELD_OCTETS", "LOOKS", "Matcher", "build_look", "build_matcher", "hint_of"]
+__all__ = ["ALIKE", "HELD_OCTETS", "LOOKS", "Matcher", "build_look", "build_matcher", "hint_of", "tell_application"]
 
 
 def build_asker(protocols: Sequence[Protocol]) -> Kernel[..., int]:
@@ -230,6 +230,16 @@ def build_look(protocols: Sequence[Protocol]) -> Kernel[..., int]:
         return best << 8 | certainty if best >= 0 else -1
 
     return cast("Kernel[..., int]", look)
+
+
+@kernel
+def tell_application(matcher: Matcher, protocol: Int, octets: Wire, at: Int, end: Int, hint: Int) -> Int:
+    """Give the application that a payload of a known protocol tells, or -1."""
+    for place in range(matcher.telling_runs[protocol], matcher.telling_runs[protocol + 1]):
+        wanted = matcher.signatures[matcher.telling[place]]
+        if match_signature(matcher, wanted, octets, at, end, hint):
+            return matcher.told[place]
+    return -1
 
 
 @kernel

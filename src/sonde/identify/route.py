@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from sonde.identify.match import ALIKE, HELD_OCTETS, LOOKS, Matcher, build_look, hint_of
+from sonde.identify.match import ALIKE, HELD_OCTETS, LOOKS, Matcher, build_look, hint_of, tell_application
 from sonde.schema import Protocol
 from sonde.table.flows import BY_HANDSHAKE, BY_PORT_AND_SIGNATURE, BY_SIGNATURE, Flows
 from sonde.table.streams import (
@@ -213,6 +213,8 @@ def build_identify(protocols: Sequence[Protocol]) -> Kernel[..., None]:
         decided = decide(octets, at, end, turn, stream, (matcher, results.found))
         if decided >= 0:
             protocol = decided >> 8
+            if flow["application"] < 0:
+                flow["application"] = tell_application(matcher, protocol, octets, at, end, hint_of(turn))
             if matcher.preludes[protocol] and kind == DATAGRAM:
                 note_prelude(flow, stream, streams, side, decided, matcher)
                 return

@@ -305,7 +305,9 @@ class Lane:
         slots = np.ascontiguousarray(rows["flow"])
         for column in columns(record):
             if column.field.names_application:
-                found = self.plan.applications.match(out.text, rows[column.name])
+                applications = self.plan.applications
+                match = applications.match if column.kind.name == "text" else applications.match_certificates
+                found = match(out.text, rows[column.name])
                 name_applications(self.shard.flows, slots, found)
         if desk.wanted and table_name(record) in self.plan.tables:
             keys = np.empty(len(rows), KEY)

@@ -12,7 +12,7 @@ from functools import cache
 import numpy as np
 
 from sonde.dissect import all_dissectors
-from sonde.identify import Matcher, all_protocols, build_identify, build_matcher
+from sonde.identify import Matcher, all_protocols, build_identify, build_matcher, told_applications
 from sonde.schema import Protocol
 from sonde.wire import Kernel, LazyKernel, Wire, cache_folder, keep, package_stamp
 
@@ -29,6 +29,8 @@ class Means:
     #: The protocol that an IP protocol number stands for by itself, or -1.
     by_ip_protocol: "np.ndarray"
     matcher: Matcher
+    #: The applications that its signatures tell.
+    told: tuple[str, ...]
     #: Digest of the sources of the identification kernel.
     sources: bytes
 
@@ -67,7 +69,7 @@ def _make_means() -> Means:
             by_ip_protocol[ip_protocol] = number
     names = tuple(each.name for each in every)
     matcher = build_matcher(every, {each.protocol.name for each in all_dissectors()})
-    return Means(names, servers, by_ip_protocol, matcher, build_identify(every).sources)
+    return Means(names, servers, by_ip_protocol, matcher, told_applications(every), build_identify(every).sources)
 
 
 @cache

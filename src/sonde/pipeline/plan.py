@@ -59,7 +59,9 @@ class Plan:
         """Give the compiled signatures; what no dissector of this run reads is only named."""
         names, read = load_means().names, {each.protocol.name for each in self.dissectors}
         dissected = np.array([name in read for name in names], np.uint8)
-        return load_means().matcher._replace(dissected=dissected)
+        numbers = {item.name: number for number, item in enumerate(self.applications.items)}
+        told = np.array([numbers.get(name, -1) for name in load_means().told] or [-1], np.int64)
+        return load_means().matcher._replace(dissected=dissected, told=told)
 
     @property
     def servers(self) -> Wire:

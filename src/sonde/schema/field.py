@@ -44,7 +44,8 @@ class Field:
     privacy: Privacy
     unit: str = ""
     ref: str = ""
-    #: The field holds a name that may tell the application (SNI, Host, QNAME).
+    #: The field holds a name that may tell the application (SNI, Host, QNAME); as octets,
+    #: the alternative names of a certificate (RFC 5280 §4.2.1.6).
     names_application: bool = False
     #: Only for the record stage: filled or replaced there, from what the kernel kept.
     derived: bool = False

@@ -184,7 +184,7 @@ def save_leaf_names(wire: Wire, at: Int, end: Int, role: Int, session: Row, out:
                 record["client_subject_der"] = subject
             else:
                 record["subject_der"] = subject
-        elif part > 6 and tag == EXTENSIONS and role == BY_SERVER and record["server_name"] != NO_TEXT:
+        elif part > 6 and tag == EXTENSIONS and role == BY_SERVER:
             record["names_der"] = save_alternative_names(wire, begin, stop, out)
         part += 1
         at = stop

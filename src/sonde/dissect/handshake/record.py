@@ -93,7 +93,9 @@ class TlsRecord(Record):
     # As they stand in the first certificate of a chain; the derived fields above are made of them.
     subject_der: Annotated[Octets, Field("Subject, not yet spelt", ENDPOINT, internal=True)]
     issuer_der: Annotated[Octets, Field("Issuer, not yet spelt", ENDPOINT, internal=True)]
-    names_der: Annotated[Octets, Field("Alternative names, not yet spelt", ENDPOINT, internal=True)]
+    names_der: Annotated[
+        Octets, Field("Alternative names, not yet spelt", ENDPOINT, internal=True, names_application=True)
+    ]
     client_subject_der: Annotated[Octets, Field("Client's subject, not yet spelt", PERSON, internal=True)]
     client_issuer_der: Annotated[Octets, Field("Client's issuer, not yet spelt", ENDPOINT, internal=True)]
     held: Annotated[Octets, Field("Handshake message not yet whole", PROTOCOL, internal=True)]
