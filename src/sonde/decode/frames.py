@@ -1,8 +1,10 @@
 """The stage's main function: a block of frames becomes packets.
 
-packets, drops = decode(block, settings)
-packets["src_port"], packets["payload_at"]
-drops[packets_table.ARP]  # frames that were not looked into, by reason
+    packets, drops = decode(block, settings)
+    packets["src_port"], packets["payload_at"]
+    drops[packets_table.ARP]  # frames that were not looked into, by reason
+
+A frame gives no packet, one, or one for each tunnel around it.
 """
 
 import numpy as np

@@ -1,8 +1,10 @@
 """The stage's main function: packets find their flows.
 
-flows = new_flows(1 << 16)
-update_flows(flows, packets, limits.as_array(), servers, drops)  # packets["flow"], packets["side"]
-flows.ended[:flows.count[ENDED]]                # slots whose records are due
+    flows = new_flows(1 << 16)
+    update_flows(flows, packets, limits.as_array(), servers, drops)  # packets["flow"], packets["side"]
+    flows.ended[:flows.count[ENDED]]                # slots whose records are due
+
+Flows that ended keep their slots until `free_ended` is called.
 """
 
 from dataclasses import dataclass

@@ -1,8 +1,10 @@
 """The stage's main function: turns of unknown flows are looked at, known ones routed.
 
-identify = build_identify(protocols)
-identify(wire, turns, streams, flows, matcher, results)
-results.turns[: results.count[ROUTED]]  # turns for dissectors, in order, with `protocol` set
+    identify = build_identify(protocols)
+    identify(wire, turns, streams, flows, matcher, results)
+    results.turns[: results.count[ROUTED]]  # turns for dissectors, in order, with `protocol` set
+
+What stays undecided is looked at no further: see `match`.
 """
 
 from collections.abc import Sequence
