@@ -347,5 +347,5 @@ SAMPLES = [
     Sample("openflow", TCP, 6653, h("04 00 0010 00000001 0001 0008 00000010"), "TS-025 §7.5.1: hello with versions"),
     Sample("hsrp", UDP, 2029, h("01 28 02 00 04 06 0010 0200000a0b0c") + bytes(30), "version 2, for IPv6"),
     Sample("mumble", UDP, 64738, h("00000000 0102030405060708"), "a ping", ONLY_PORT),
-    Sample("cphap", UDP, 8116, h("1a90 0806 0001 0001 0001 0001") + bytes(20), "magic and version"),
+    Sample("cphap", UDP, 8116, h("1a90 0806 0001 0001 0001 0001") + bytes(20), "magic and version", PORT),
 ]

@@ -53,7 +53,7 @@ CHECKPOINT = Protocol(
     "Check Point high availability",
     "Check Point ClusterXL",
     udp_ports=(8116,),
-    signatures=(Signature((At(0, b"\x1a\x90"), Number(2, 2, 1, 0x1000)), YES, "both", "udp", 24),),
+    signatures=(Signature((At(0, b"\x1a\x90"), Number(2, 2, 1, 0x1000)), MAYBE, "both", "udp", 24),),
     aliases={"ndpi": ("CPHA",), "wireshark": ("cpha",)},
 )
 LOTUS = Protocol(
