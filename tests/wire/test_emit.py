@@ -1,0 +1,87 @@
+"""Each kernel with instructions of its own does what its Python says, bounds included."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sonde.wire import KernelFault, copy, kernel, le16, le32, u8, u16, u24, u32, u48, u64
+from sonde.wire.hash import fold
+
+
+@kernel
+def read_all(wire: Any, at: int, out: Any) -> int:
+    """Read a number of each kind from one place."""
+    out[0] = u8(wire, at)
+    out[1] = u16(wire, at)
+    out[2] = u24(wire, at)
+    out[3] = u32(wire, at)
+    out[4] = u48(wire, at)
+    out[5] = np.int64(u64(wire, at))
+    out[6] = le16(wire, at)
+    out[7] = le32(wire, at)
+    return 0
+
+
+@kernel
+def fold_one(words: Any) -> int:
+    """Fold the first two words into the third."""
+    words[2] = fold(words[0], words[1])
+    return 0
+
+
+@kernel
+def copy_some(source: Any, at: int, end: int, target: Any, put: int) -> int:
+    """Copy, and give the place behind."""
+    return copy(source, at, end, target, put)
+
+
+@given(st.binary(min_size=8, max_size=40), st.data())
+@settings(max_examples=100, deadline=None)
+def test_readers_give_the_numbers_that_the_octets_spell(octets: bytes, data: Any) -> None:
+    at = data.draw(st.integers(0, len(octets) - 8))
+    out = np.zeros(8, np.int64)
+    read_all(np.frombuffer(octets, np.uint8), at, out)
+    part = octets[at : at + 8]
+    wanted = [int.from_bytes(part[:size], "big") for size in (1, 2, 3, 4, 6)]
+    wanted += [int.from_bytes(part, "big", signed=True)]
+    wanted += [int.from_bytes(part[:size], "little") for size in (2, 4)]
+    assert out.tolist() == wanted
+
+
+@pytest.mark.compiled
+@pytest.mark.parametrize("at", [-1, -8, 1, 8, 1 << 40])
+def test_a_read_beyond_the_octets_is_refused(at: int) -> None:
+    with pytest.raises((KernelFault, IndexError)):
+        read_all(np.zeros(8, np.uint8), at, np.zeros(8, np.int64))
+
+
+WORDS = st.integers(0, (1 << 64) - 1)
+
+
+@given(WORDS, WORDS)
+@settings(max_examples=100, deadline=None)
+def test_fold_keeps_both_halves_of_the_product(a: int, b: int) -> None:
+    words = np.array([a, b, 0], np.uint64)
+    fold_one(words)
+    product = a * b
+    assert int(words[2]) == (product >> 64) ^ (product & ((1 << 64) - 1))
+
+
+def test_copy_moves_octets_downwards_within_one_array() -> None:
+    octets = np.arange(16, dtype=np.uint8)
+    assert copy_some(octets, 4, 12, octets, 0) == 8
+    assert octets[:12].tolist() == [*range(4, 12), 8, 9, 10, 11]
+
+
+def test_copy_of_nothing_needs_no_room() -> None:
+    assert copy_some(np.zeros(1, np.uint8), 5, 3, np.zeros(1, np.uint8), 9) == 9
+
+
+@pytest.mark.compiled
+@pytest.mark.parametrize(("at", "end", "put"), [(0, 9, 0), (0, 8, 1), (-1, 4, 0), (0, 4, -1)])
+def test_a_copy_beyond_either_array_is_refused(at: int, end: int, put: int) -> None:
+    with pytest.raises((KernelFault, IndexError)):
+        copy_some(np.zeros(8, np.uint8), at, end, np.zeros(8, np.uint8), put)
