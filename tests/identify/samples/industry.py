@@ -3,6 +3,13 @@
 from tests.identify.asking import ONLY_PORT, PORT, TCP, UDP, Sample, be, h, le
 
 SAMPLES = [
+    Sample(
+        "s7comm",
+        TCP,
+        102,
+        h("0300 0016 11 e0 0000 0001 00 c1020200 c2020300 c0010a 0300 0019 02f080 32 01 0000 0001 0008"),
+        "a connection with other selectors, and what follows",
+    ),
     Sample("modbus", TCP, 502, h("0001 0000 0006 01 03 0000 000a"), "read ten holding registers", PORT),
     Sample("dnp3", TCP, 20000, h("0564 05 c9 0100 0000 0000"), "IEEE 1815 §9: status of the link"),
     Sample("dnp3", TCP, 20000, h("0564 14 c4 0100 0200 0000") + bytes(18), "data unconfirmed", PORT),

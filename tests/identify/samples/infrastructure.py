@@ -6,6 +6,25 @@ ZEROS = bytes(64)
 
 SAMPLES = [
     Sample(
+        "lisp", UDP, 4342, h("30000101 0102030405060708 0001 0014") + bytes(36), "RFC 9301 §5.6: one record", ONLY_PORT
+    ),
+    Sample("svn", TCP, 3690, b"( success ( 2 2 ( ) ( edit-pipeline svndiff1 ) ) ) ", "ra_svn: greeting", side="resp"),
+    Sample(
+        "zookeeper",
+        TCP,
+        2181,
+        h("0000002d 00000000 0000000000000000 00007530 0000000000000000 00000010") + bytes(17),
+        "connect, 30 s",
+    ),
+    Sample("bolt", TCP, 7687, h("6060b017 00000404 00000004 00000003 00000000"), "handshake: versions wanted"),
+    Sample(
+        "flute",
+        UDP,
+        4001,
+        h("1010 0400 00000000 00000001 00000000 c0010001") + b'<?xml version="1.0"?><FDT-Instance Expires="1">',
+        "RFC 6726 §3.4: table of files",
+    ),
+    Sample(
         "dhcpv6",
         UDP,
         547,

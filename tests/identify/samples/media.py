@@ -3,6 +3,21 @@
 from tests.identify.asking import ONLY_PORT, PAIR, PORT, TCP, UDP, Sample, be, h
 
 SAMPLES = [
+    Sample(
+        "telegram-calls",
+        UDP,
+        1400,
+        bytes(range(16)) + b"\xff" * 12 + h("fffffffe"),
+        "a relay's own address is asked for",
+    ),
+    Sample("kakaotalk", TCP, 5223, h("01000000 0000") + b"CHECKIN\0\0\0\0" + h("00 10000000") + bytes(16), "CHECKIN"),
+    Sample("zoom", UDP, 8801, h("05 0001 00000000 00 0f") + bytes(60), "audio, to the server", PORT),
+    Sample("crossfire", UDP, 12345, h("c7d91999 0200") + bytes(16) + h("7d00 00"), "first datagram"),
+    Sample("guild-wars", TCP, 6112, h("00 050c") + bytes(47) + b"@2&P" + bytes(10), "first segment"),
+    Sample("armagetron", UDP, 4534, h("000b 0000 0004 0008 0001 0002 0000"), "log in"),
+    Sample("maple-story", TCP, 8484, h("0e00 3a00 0100 31") + bytes(9), "greeting, version 58", side="resp"),
+    Sample("world-of-kung-fu", TCP, 5000, h("0c000000 d2000c00 00 16") + bytes(6), "first segment"),
+    Sample("discord-voice", UDP, 50001, h("0001 0046 00000001") + bytes(64) + h("c350"), "with the port already known"),
     Sample("stun", UDP, 3478, h("0001 0000 2112a442 000102030405060708090a0b"), "RFC 8489 §5: a binding request"),
     Sample(
         "stun",

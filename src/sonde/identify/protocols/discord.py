@@ -7,8 +7,8 @@ PROTOCOL = Protocol(
     "Discord voice",
     "Discord developer documentation",
     signatures=(
-        # Type 1 asks with an empty address, type 2 answers; the length counts what follows: 70 octets.
-        Signature((At(0, b"\0\x01\0\x46"), At(8, bytes(66))), YES, transport="udp", min_length=74, max_length=74),
+        # Type 1 asks with an empty address of 64 octets, type 2 answers; 70 octets follow the length.
+        Signature((At(0, b"\0\x01\0\x46"), At(8, bytes(64))), YES, transport="udp", min_length=74, max_length=74),
         # What keeps the connection alive.
         Signature((At(0, b"\x13\x37\xca\xfe"),), YES, transport="udp", min_length=8, max_length=8),
         Signature(

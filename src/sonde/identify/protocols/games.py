@@ -204,7 +204,53 @@ WILD_RIFT = Protocol(
     ),
     aliases={"ndpi": ("LoLWildRift",)},
 )
+CROSSFIRE = Protocol(
+    "crossfire",
+    "Crossfire",
+    "observed",
+    signatures=(Signature((At(0, b"\xc7\xd9\x19\x99\x02\0"), At(22, b"\x7d\0")), YES, "both", "udp", 25, 25),),
+    aliases={"ndpi": ("Crossfire",)},
+)
+GUILD_WARS = Protocol(
+    "guild-wars",
+    "Guild Wars",
+    "observed",
+    tcp_ports=(6112,),
+    signatures=(Signature((At(1, b"\x05\x0c"), At(50, b"@2&P")), YES, "orig", "tcp", 64, 64),),
+    aliases={"ndpi": ("Guildwars",)},
+)
+ARMAGETRON = Protocol(
+    "armagetron",
+    "Armagetron Advanced",
+    "Armagetron source",
+    udp_ports=(4533, 4534),
+    signatures=(
+        # A message to log in (11), number 0, its length in words; the sender's number stands last.
+        Signature((At(0, b"\0\x0b\0\0"), At(6, b"\0\x08"), At(-2, b"\0\0")), YES, "orig", "udp", 12),
+    ),
+    aliases={"ndpi": ("Armagetron",)},
+)
+MAPLE_STORY = Protocol(
+    "maple-story",
+    "MapleStory",
+    "observed",
+    tcp_ports=(8484,),
+    signatures=(Signature((At(0, b"\x0e\0\x3a\0\x01\0"), Only(6, 7, DIGITS)), YES, "resp", "tcp", 16, 16),),
+    aliases={"ndpi": ("MapleStory",)},
+)
+KUNG_FU = Protocol(
+    "world-of-kung-fu",
+    "World of Kung Fu",
+    "observed",
+    signatures=(Signature((At(0, b"\x0c\0\0\0\xd2\0\x0c\0"), At(9, b"\x16")), YES, "both", "tcp", 16, 16),),
+    aliases={"ndpi": ("WorldOfKungFu",)},
+)
 PROTOCOLS = (
+    CROSSFIRE,
+    GUILD_WARS,
+    ARMAGETRON,
+    MAPLE_STORY,
+    KUNG_FU,
     NINTENDO,
     MINECRAFT,
     WOW,
