@@ -1,6 +1,6 @@
 """RakNet (its source, published by Oculus), on which Minecraft for Bedrock and Roblox run: a magic number of 16 octets."""
 
-from sonde.schema import YES, At, Number, Only, Protocol, Signature
+from sonde.schema import YES, At, Number, Protocol, Signature
 
 MAGIC = b"\x00\xff\xff\x00\xfe\xfe\xfe\xfe\xfd\xfd\xfd\xfd\x12\x34\x56\x78"
 
@@ -10,8 +10,9 @@ PROTOCOL = Protocol(
     "RakNet source",
     udp_ports=(19132, 19133),
     signatures=(
-        # Open a connection (1 and 2), their answers; pings have a time first, pongs a time and the server's number.
-        Signature((Only(0, 1, b"\x05\x06\x07\x08\x19\x1a"), At(1, MAGIC)), YES, transport="udp"),
+        # Open a connection (1 and 2), their answers, by whatever number a game gives them.
+        Signature((At(1, MAGIC),), YES, transport="udp"),
+        # Pings have a time first, pongs a time and the server's number.
         Signature((Number(0, 1, 1, 2), At(9, MAGIC)), YES, transport="udp"),
         Signature((At(0, b"\x1c"), At(17, MAGIC)), YES, transport="udp"),
         # Roblox puts a header before: 1, the length of the header.

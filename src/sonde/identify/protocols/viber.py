@@ -14,8 +14,8 @@ PROTOCOL = Protocol(
         Signature((At(2, b"\x03\0"),), MAYBE, transport="udp", min_length=12, max_length=20, own_port=True),
         Signature((At(2, b"\x09\0"),), MAYBE, transport="udp", min_length=20, max_length=20, own_port=True),
         Signature((At(2, b"\x01\0\x05\0"),), MAYBE, transport="udp", min_length=100, own_port=True),
-        Signature((At(2, b"\x19\x01"),), MAYBE, transport="udp", min_length=34, max_length=34, own_port=True),
-        Signature((At(2, b"\x1b\x01"),), MAYBE, transport="udp", min_length=34, max_length=34, own_port=True),
+        Signature((At(2, b"\x19\0"),), MAYBE, "orig", "udp", 34, 34, own_port=True),
+        Signature((At(2, b"\x1a\0"),), MAYBE, "resp", "udp", 20, 20, own_port=True),
     ),
     aliases={"ndpi": ("Viber", "ViberVoip")},
 )
