@@ -57,7 +57,7 @@ def _add_read(commands: Subparsers, run: Callable[[argparse.Namespace], int]) ->
     add("--policy", default="default", metavar="NAME", help="default or clear (default: default)")
     add("--checksums", choices=("ignore", "verify"), default="ignore", help="drop what fails them")
     add("--memory", type=octets, default="512M", metavar="SIZE", help="budget of the flow tables (default: 512M)")
-    add("--lanes", type=lanes, default=0, metavar="N", help="threads (default: one for each core, up to 4)")
+    add("--lanes", type=lanes, default=0, metavar="N", help="threads (default: one for each core but one, up to 4)")
     add("--interim", type=seconds, default=0.0, metavar="S", help="also record long flows every S seconds")
     add("--overlap", choices=("first", "last"), default="first", help="whose octets count in overlaps")
     add("--applications", action="append", default=[], metavar="FILE", help="your own names (TOML)")

@@ -87,6 +87,11 @@ def seed_of(paths: list[str]) -> int:
     return int.from_bytes(digest.digest(), "big") >> 1
 
 
+def default_lanes() -> int:
+    """Give the lanes that pay: one for each core but that of the writer, which is as busy as a lane."""
+    return max(1, min((os.cpu_count() or 1) - 1, 4))
+
+
 def make_plan(  # noqa: PLR0913 - each by keyword: they are the options of `sonde read`
     tables: Iterable[str] | None = None,
     policy: str = "default",
@@ -103,7 +108,7 @@ def make_plan(  # noqa: PLR0913 - each by keyword: they are the options of `sond
     return Plan(
         gate=Gate(load_policy(policy)),
         tables=choose_tables(tables),
-        lanes=lanes or min(os.cpu_count() or 1, 4),
+        lanes=lanes or default_lanes(),
         memory=memory,
         verify_checksums=checksums == "verify",
         limits=limits or Limits(),

@@ -1,7 +1,10 @@
 """What lanes yield -> batches through the gate into the sink, and the counts for the summary."""
 
+import os
+import threading
 from collections import Counter
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -35,6 +38,7 @@ class Recorder:
         self.batches: dict[str, list[Batch]] = {}
         self.waiting: Counter[str] = Counter()
         self.text: Counter[str] = Counter()
+        self.naming = threading.Lock()
         self.written: dict[str, set[tuple[Any, ...]]] = {}
         self.flows: list[Rows] = []
         self.titles: list[str | None] = [item.name for item in plan.applications.items]
@@ -59,8 +63,13 @@ class Recorder:
 
     def finish(self) -> None:
         """Write what is left."""
-        for name in list(self.waiting):
-            self.flush(name)
+        names = list(self.waiting)
+        if not self.sink.tables_apart:
+            for name in names:
+                self.flush(name)
+            return
+        with ThreadPoolExecutor(os.cpu_count() or 1) as pool:  # the lanes are through: their cores are free
+            list(pool.map(self.flush, names))
 
     def flush(self, name: str) -> None:
         """Build and write the records of one table gathered so far."""
@@ -140,7 +149,8 @@ class Recorder:
     def _count_names(self, column: pa.Array) -> None:
         counts = pc.value_counts(column)
         names, numbers = counts.field("values").to_pylist(), counts.field("counts").to_pylist()
-        self.tally.add_names({name: count for name, count in zip(names, numbers, strict=True) if name})
+        with self.naming:
+            self.tally.add_names({name: count for name, count in zip(names, numbers, strict=True) if name})
 
     def _write(self, name: str, made: dict[str, pa.Array], kinds: Mapping[str, Privacy]) -> Permitted:
         permitted = self.plan.gate.permit(name, made, kinds)

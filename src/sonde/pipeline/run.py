@@ -29,7 +29,8 @@ from sonde.table.packets import DROPS
 from sonde.wire import Compilers, Ints
 
 BLOCK_FRAMES = 8192
-BLOCKS_AHEAD = 2  # that may wait for a lane, or for the writer
+BLOCKS_AHEAD = 2  # that may wait for a lane
+YIELDS_AHEAD = 24  # of a lane, that may wait for the writer: a batch takes as long as some twenty blocks
 M_MMAP_THRESHOLD = -3  # malloc.h
 LARGE_ARRAY = 1 << 18
 PATIENCE_S = 1.0  # with a reader that is asked to end
@@ -67,7 +68,18 @@ class Crew:
     yields: "list[queue.Queue[Yield | BaseException]]"
     #: For each block on its way: whose it is, and where in the input it ends.
     places: "queue.SimpleQueue[tuple[Source, int]]"
+    #: Blocks that each lane is through with.
+    passed: list[int]
     stop: threading.Event
+
+    def release(self) -> None:
+        """Give back the pages of blocks that all lanes are through with; called by one lane."""
+        while not self.places.empty() and min(self.passed) > self.released:
+            source, offset = self.places.get()
+            source.release(offset)
+            self.released += 1
+
+    released: int = 0
 
 
 def read_all(
@@ -98,9 +110,6 @@ def read_all(
                 totals.faults += made.faults
                 consume(made)
             settled()
-            if not crew.places.empty():
-                source, offset = crew.places.get()
-                source.release(offset)
     compilers.close()
     for lane in lanes:
         for name, count in lane.tally().items():
@@ -129,8 +138,9 @@ def _at_work(
     """Run the reading thread and the lanes' threads; leave none behind."""
     crew = Crew(
         [queue.Queue(BLOCKS_AHEAD) for _ in lanes],
-        [queue.Queue(BLOCKS_AHEAD) for _ in lanes],
+        [queue.Queue(YIELDS_AHEAD) for _ in lanes],
         queue.SimpleQueue(),
+        [0] * len(lanes),
         threading.Event(),
     )
     threads = [
@@ -202,7 +212,11 @@ def _run_lane(lane: Lane, crew: Crew) -> None:
         while isinstance(block := mine.get(), Block):
             if crew.stop.is_set():
                 return
-            out.put(lane.take(block.wire, block.frames, block.first))
+            made = lane.take(block.wire, block.frames, block.first)
+            crew.passed[lane.number] += 1
+            if lane.number == 0:
+                crew.release()
+            out.put(made)
         out.put(block if block is not None else lane.finish())
         if block is None:
             out.put(_OVER)

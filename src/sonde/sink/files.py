@@ -23,6 +23,9 @@ ROWS_A_GROUP = 1 << 17
 class Sink(Protocol):
     """What takes permitted batches and writes them to a folder."""
 
+    #: Each table has files of its own, so that different tables may be written at the same time.
+    tables_apart: bool
+
     def write(self, permitted: Permitted) -> None:
         """Write one batch of one table."""
 
@@ -42,6 +45,8 @@ REPEATED = pa.types.is_dictionary
 
 class ParquetSink:
     """A folder per table with Parquet parts."""
+
+    tables_apart = True
 
     def __init__(self, folder: Path, schemas: Mapping[str, pa.Schema]) -> None:
         """Write below `folder`; a table without rows gets an empty part, so that queries find it."""
@@ -80,6 +85,8 @@ class ParquetSink:
 
 class JsonlSink:
     """A file per table, a JSON object a line."""
+
+    tables_apart = True
 
     def __init__(self, folder: Path, schemas: Mapping[str, pa.Schema]) -> None:
         """Write `folder/TABLE.jsonl`."""
@@ -141,6 +148,8 @@ def spell(value: Any) -> str:  # noqa: ANN401
 
 class CsvSink:
     """A file per table with a header line; lists are joined with semicolons."""
+
+    tables_apart = True
 
     def __init__(self, folder: Path, schemas: Mapping[str, pa.Schema]) -> None:
         """Write `folder/TABLE.csv`."""

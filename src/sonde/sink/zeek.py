@@ -14,6 +14,8 @@ from sonde.table.permitted import Permitted
 class ZeekSink:
     """A file per log, a JSON object a line, fields without value left out."""
 
+    tables_apart = False  # several tables tell of one log
+
     def __init__(self, folder: Path, schemas: Mapping[str, pa.Schema]) -> None:  # noqa: ARG002 - a log without rows has no file
         """Write `folder/LOG.log`."""
         self.folder = folder
