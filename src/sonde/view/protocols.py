@@ -1,11 +1,12 @@
 """`sonde protocols`: what is identified, what is dissected."""
 
 import json
+import shutil
+import textwrap
 from typing import Any
 
 from sonde.dissect import all_dissectors
 from sonde.identify import Applications, all_protocols
-from sonde.pipeline.plan import all_records
 from sonde.schema import table_name
 
 
@@ -56,23 +57,20 @@ def print_protocols(*, as_json: bool) -> None:
     if as_json:
         print(json.dumps(found, ensure_ascii=False))
         return
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table(box=None, header_style="bold")
-    for name in ("name", "title", "on", "dissected into", "reference"):
-        table.add_column(name, no_wrap=name == "name")
-    for entry in found:
-        if entry["kind"] == "protocol":
-            table.add_row(
-                entry["name"],
-                entry["title"],
-                " ".join(entry["transports"]),
-                " ".join(entry["tables"]),
-                entry["reference"],
-            )
-    console = Console()
-    console.print(table)
+    width = max(shutil.get_terminal_size().columns, 60)
+    protocols = [entry for entry in found if entry["kind"] == "protocol"]
+    names = max(len(entry["name"]) for entry in protocols) + 2
+    tables = max(len(" ".join(entry["tables"])) for entry in protocols) + 2
+    for entry in protocols:
+        records = " ".join(entry["tables"]).ljust(tables)
+        print(_line(entry["name"].ljust(names) + records, entry["title"], width))
     applications = [entry["title"] for entry in found if entry["kind"] == "application"]
-    console.print(f"\n[bold]{len(applications)} applications by name:[/bold] {', '.join(applications)}")
-    console.print(f"[dim]tables: {', '.join(all_records())}[/dim]")
+    print(f"\n{len(protocols)} protocols, where a table is named: dissected into its records.")
+    print(f"{len(applications)} applications, told by names:")
+    print(textwrap.fill(", ".join(applications) + ".", width, break_on_hyphens=False))
+
+
+def _line(left: str, title: str, width: int) -> str:
+    """Put a title behind what stands left of it, cut where the line ends."""
+    room = width - len(left)
+    return left + (title if len(title) <= room else title[: room - 1] + "…")
