@@ -30,7 +30,7 @@ from sonde.wire import Compilers, Ints
 
 BLOCK_FRAMES = 8192
 BLOCKS_AHEAD = 2  # that may wait for a lane
-YIELDS_AHEAD = 24  # of a lane, that may wait for the writer: a batch takes as long as some twenty blocks
+YIELDS_AHEAD = 24  # of all lanes, that may wait for the writer: a batch takes as long as some twenty blocks
 M_MMAP_THRESHOLD = -3  # malloc.h
 LARGE_ARRAY = 1 << 18
 PATIENCE_S = 1.0  # with a reader that is asked to end
@@ -138,7 +138,7 @@ def _at_work(
     """Run the reading thread and the lanes' threads; leave none behind."""
     crew = Crew(
         [queue.Queue(BLOCKS_AHEAD) for _ in lanes],
-        [queue.Queue(YIELDS_AHEAD) for _ in lanes],
+        [queue.Queue(max(2, YIELDS_AHEAD // len(lanes))) for _ in lanes],
         queue.SimpleQueue(),
         [0] * len(lanes),
         threading.Event(),
