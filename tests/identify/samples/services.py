@@ -3,6 +3,14 @@
 from tests.identify.asking import ONLY_PORT, PORT, TCP, UDP, Sample, be, h, le
 
 SAMPLES = [
+    Sample(
+        "rdp",
+        UDP,
+        3389,
+        h("ffffffff 0040 1801") + bytes(1224),
+        "MS-RDPEUDP §3.1.5.1.1: SYN with its extension",
+        ONLY_PORT,
+    ),
     Sample("ftp", TCP, 21, b"220 (vsFTPd 3.0.3)\r\n", "RFC 959 §5.4: ready", side="resp"),
     Sample("ftp", TCP, 21, b"USER anonymous\r\n", "RFC 959 §4.1.1", PORT),
     Sample("smtp", TCP, 25, b"220 mail.example.org ESMTP\r\n", "RFC 5321 §4.2", side="resp"),

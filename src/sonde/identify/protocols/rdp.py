@@ -35,7 +35,7 @@ PROTOCOL = Protocol(
         Signature((At(0, TPKT + b"\0\x0b\x06\xd0"),), MAYBE, "resp", "tcp", 11, 11, own_port=True),
         # MS-RDPEUDP §2.2.2.1: a SYN acknowledges nothing, and is padded.
         Signature(
-            (At(0, b"\xff\xff\xff\xff"), At(6, b"\0", b"\xf8"), At(7, b"\x01", b"\x01")),
+            (At(0, b"\xff\xff\xff\xff"), At(6, b"\0", b"\xe0"), At(7, b"\x01", b"\x05")),
             MAYBE,
             "orig",
             "udp",
