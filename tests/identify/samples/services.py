@@ -1,8 +1,11 @@
 """Mail, files, databases, brokers, remote control: what servers offer."""
 
-from tests.identify.asking import ONLY_PORT, PORT, TCP, UDP, Sample, be, h, le
+from tests.identify.asking import ONLY_PORT, PAIR, PORT, TCP, UDP, Sample, be, h, le
 
 SAMPLES = [
+    Sample("websocket", TCP, 8080, h("81 05 48656c6c6f"), "RFC 6455 §5.7: Hello, unmasked", PAIR, "resp"),
+    Sample("websocket", TCP, 8080, h("81 85 37fa213d 7f9f4d5158"), "RFC 6455 §5.7: Hello, masked", PAIR),
+    Sample("cassandra", TCP, 7000, h("ca552dfa 0c0a0c11 06c61200 02000000"), "between nodes"),
     Sample(
         "rdp",
         UDP,

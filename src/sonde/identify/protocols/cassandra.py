@@ -6,8 +6,10 @@ PROTOCOL = Protocol(
     "cassandra",
     "Cassandra CQL",
     "Cassandra native protocol v5",
-    tcp_ports=(9042,),
+    tcp_ports=(7000, 7001, 9042),
     signatures=(
+        # Between nodes: the magic of the internode protocol.
+        Signature((At(0, b"\xca\x55\x2d\xfa"),), YES, transport="tcp", min_length=8),
         # Version, flags, stream, operation: options or startup; from version 3 on the stream has two octets.
         Signature((Number(0, 1, 3, 6), Number(1, 1, 0, 16), At(4, b"\x05\0\0\0\0")), YES, "orig", "tcp", 9, 9),
         Signature((Number(0, 1, 1, 2), Number(1, 1, 0, 1), At(3, b"\x05\0\0\0\0")), YES, "orig", "tcp", 8, 8),
