@@ -32,6 +32,7 @@ REFERENCE_ID, REFERENCE, ORIGIN, RECEIVED, TRANSMITTED, HEADER_END = 12, 16, 24,
 ERA_S = 1 << 32  # era 1 begins 2036-02-07 06:28:16 UTC
 ERA_0_TO_UNIX_S = 2_208_988_800  # 1900-01-01 to 1970-01-01
 SECOND_NS = 1_000_000_000
+MAX_POLL = 17  # §7.2: 36 hours
 
 
 class NtpRecord(Record):
@@ -64,6 +65,8 @@ def identify(octets: Wire, at: Int, end: Int, hint: Int) -> Verdict:
     if end - at < HEADER_END or not is_tail(octets, at + HEADER_END, end):
         return Verdict.NO
     if not (1 <= version <= 4 and 1 <= mode <= 5 and u8(octets, at + STRATUM) <= 16):
+        return Verdict.NO
+    if u8(octets, at + POLL) > MAX_POLL:
         return Verdict.NO
     if hint & OWN_PORT:
         return Verdict.YES

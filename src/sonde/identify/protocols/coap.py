@@ -1,11 +1,20 @@
 """CoAP (RFC 7252): a header, a token, options as differences, perhaps a payload behind 0xFF."""
 
+import numpy as np
+
 from sonde.schema import ASK, At, Protocol, Signature, Verdict
 from sonde.wire import Int, Wire, kernel, u8, u16
 
 # §12.1: requests 0.01 to 0.07, answers 2.xx, 4.xx, 5.xx.
 NIBBLE_8, NIBBLE_16, NIBBLE_BAD = 13, 14, 15
-HIGHEST_OPTION = 2053  # §12.2 and its registry
+# §12.2 and its registry: octets that an option may have; of those above 60 only few are in use.
+LENGTHS = np.full(64, -1, np.int64)
+for _option, _most in {
+    1: 8, 3: 255, 4: 8, 5: 0, 6: 3, 7: 2, 8: 255, 9: 255, 11: 255, 12: 2, 14: 4, 15: 255, 16: 1, 17: 2, 19: 3, 20: 255,
+    21: 255, 23: 3, 27: 3, 28: 4, 31: 3, 35: 1034, 39: 255, 60: 4,
+}.items():  # fmt: skip
+    LENGTHS[_option] = _most
+NO_RESPONSE, ECHO, TAG, OCF_ACCEPT, OCF_CONTENT = 258, 252, 292, 2049, 2053
 
 
 @kernel
@@ -35,14 +44,23 @@ def identify(octets: Wire, at: Int, end: Int, hint: Int) -> Verdict:
             return Verdict.NO  # no option is that long
         option += delta
         place += size
-        if option == 0 or option > HIGHEST_OPTION or place > end or (option > 60 and option < 258):
+        if place > end or not is_option(option, size):
             return Verdict.NO
         options += 1
     if place < end and end - place < 2:
         return Verdict.NO  # §3: a payload marker with nothing behind
     if options == 0 and end - at > 4 + token:
         return Verdict.NO
-    return Verdict.MAYBE if options > 0 or token > 0 else Verdict.NO
+    # A request for the root has a token at most; an answer as bare would leave too little to go by.
+    return Verdict.MAYBE if options > 0 or (token > 0 and code <= 7) else Verdict.NO
+
+
+@kernel
+def is_option(option: Int, size: Int) -> bool:
+    """Say whether an option is registered and may have so many octets."""
+    if option < len(LENGTHS):
+        return bool(size <= LENGTHS[option])
+    return option == NO_RESPONSE or option == ECHO or option == TAG or option == OCF_ACCEPT or option == OCF_CONTENT
 
 
 PROTOCOL = Protocol(

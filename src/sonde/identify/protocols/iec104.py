@@ -25,6 +25,7 @@ PROTOCOL = Protocol(
                 At(2, b"\0", b"\x01"),
                 At(4, b"\0", b"\x01"),
                 Only(6, 7, TYPES),
+                At(9, b"\0"),  # the originator's address, which few use
             ),
             MAYBE,
             transport="tcp",
