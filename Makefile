@@ -8,7 +8,7 @@ EXAMPLE := examples/first-look.pcapng
 export SONDE_CACHE ?= $(CURDIR)/.cache
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-interpreted lint format golden bench docs dissector clean
+.PHONY: help run test test-interpreted coverage lint format golden bench docs dissector clean
 
 help:  ## List the recipes
 	@echo "make RECIPE, where RECIPE is one of"
@@ -30,8 +30,11 @@ run: .venv/stamp  ## Read the example capture, show the summary and ask one ques
 test: .venv/stamp  ## Run the tests, kernels compiled
 	$(BIN)/python -m pytest
 
-test-interpreted: .venv/stamp  ## Run the tests of kernels as plain Python, and count coverage
-	NUMBA_DISABLE_JIT=1 $(BIN)/python -m coverage run -m pytest -m 'not compiled'
+test-interpreted: .venv/stamp  ## Run the tests, kernels as plain Python
+	NUMBA_DISABLE_JIT=1 $(BIN)/python -m pytest -m 'not compiled'
+
+coverage: .venv/stamp  ## Count which lines the tests run, kernels as plain Python (takes its time)
+	NUMBA_DISABLE_JIT=1 $(BIN)/python -m coverage run -m pytest -m 'not compiled and not slow'
 	$(BIN)/python -m coverage report
 
 lint: .venv/stamp  ## Check style, types and imports

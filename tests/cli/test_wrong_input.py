@@ -249,3 +249,21 @@ def test_who_stops_reading_our_output_is_no_fault(capture: Path, tmp_path: Path)
     assert child.stderr.read() == ""
     child.stderr.close()
     assert child.wait(timeout=60) == DONE
+
+
+@pytest.mark.compiled
+def test_an_interrupt_does_not_wait_for_the_compiler(tmp_path: Path) -> None:
+    """The first run on a machine compiles for a minute; who has enough of that may leave."""
+    write_pcap(tmp_path / "in.pcap", FRAMES)
+    child = subprocess.Popen(
+        [sys.executable, "-m", "sonde.cli.main", "read", tmp_path / "in.pcap", "-o", tmp_path / "out"],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment(SONDE_CACHE=str(tmp_path / "cache")),
+    )  # fmt: skip
+    assert child.stderr is not None
+    assert "compiling kernels" in child.stderr.readline()
+    child.send_signal(signal.SIGINT)
+    began = time.monotonic()
+    _, error = child.communicate(timeout=60)
+    assert time.monotonic() - began < 10
+    assert (child.returncode, error) == (INTERRUPTED, "sonde: interrupted; nothing was written.\n")
+    assert nothing_is_left(tmp_path, "cache", "in.pcap")

@@ -8,6 +8,9 @@ import argparse
 import os
 import signal
 import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 from typing import NoReturn
@@ -35,9 +38,9 @@ def main(argv: list[str] | None = None) -> int:
     except UsageError as error:
         return fail(str(error), WRONG_USAGE)
     except Terminated:
-        return fail("ended on request; nothing was written.", TERMINATED)
+        return leave("ended on request; nothing was written.", TERMINATED)
     except KeyboardInterrupt:
-        return fail("interrupted; nothing was written.", INTERRUPTED)
+        return leave("interrupted; nothing was written.", INTERRUPTED)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # who read our output has enough
         return DONE
@@ -51,6 +54,15 @@ def main(argv: list[str] | None = None) -> int:
 def fail(text: str, status: int) -> int:
     """Say on standard error what went wrong; give the exit status."""
     print(f"sonde: {text}", file=sys.stderr)
+    return status
+
+
+def leave(text: str, status: int) -> int:
+    """Say why this program ends early; wait for no thread that compiles or waits for input."""
+    fail(text, status)
+    if threading.active_count() > 1:
+        sys.stderr.flush()
+        os._exit(status)
     return status
 
 
@@ -70,7 +82,6 @@ def run_read(args: argparse.Namespace) -> int:
     from sonde.policy import PolicyError
     from sonde.view.progress import Progress
 
-    signal.signal(signal.SIGTERM, _terminate)
     captures = find_captures(args.captures)
     try:
         plan = make_plan(
@@ -87,7 +98,7 @@ def run_read(args: argparse.Namespace) -> int:
     except (PlanError, PolicyError) as error:
         raise UsageError(str(error)) from None
     out = Path(args.output) if args.output else default_output(args.captures)
-    with Progress(captures, quiet=args.quiet) as progress:
+    with _ending_on_request(), Progress(captures, quiet=args.quiet) as progress:
         reading = read_captures(captures, plan, out, form=args.format, digest=args.digest, progress=progress.update)
     for report in reading.totals.reports:
         for damage in report.damage:
@@ -104,6 +115,19 @@ def run_read(args: argparse.Namespace) -> int:
 
         print_summary(reading, compiled=progress.compiling)
     return DAMAGED if reading.damaged else DONE
+
+
+@contextmanager
+def _ending_on_request() -> Iterator[None]:
+    """Let SIGTERM end a run as an interrupt does, its output removed."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, _terminate)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _terminate(number: int, frame: FrameType | None) -> NoReturn:

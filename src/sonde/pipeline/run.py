@@ -33,7 +33,7 @@ BLOCKS_AHEAD = 2  # that may wait for a lane
 YIELDS_AHEAD = 24  # of all lanes, that may wait for the writer: a batch takes as long as some twenty blocks
 M_MMAP_THRESHOLD = -3  # malloc.h
 LARGE_ARRAY = 1 << 18
-PATIENCE_S = 1.0  # with a reader that is asked to end
+PATIENCE_S = 2.0  # with threads asked to end: one may wait for a pipe, one may compile
 SWITCH_S = 0.0002  # a kernel that returns should not wait long for the interpreter
 
 
@@ -99,18 +99,17 @@ def read_all(
     totals = Totals()
     sources = [open_input(path) for path in paths]  # what cannot be opened is said before work begins
     lanes = [Lane(plan, number, key) for number in range(plan.lanes)]
-    compilers = Compilers(lanes[0].tasks(), os.cpu_count() or 1, CORE_TASKS)
-    compilers.compile(range(CORE_TASKS))
-    for lane in lanes:
-        lane.compilers = compilers
-    with _at_work(sources, lanes, totals, progress) as crew:
-        for yields in _blocks_made(crew):
-            for made in yields:
-                totals.drops += made.drops
-                totals.faults += made.faults
-                consume(made)
-            settled()
-    compilers.close()
+    with Compilers(lanes[0].tasks(), os.cpu_count() or 1, CORE_TASKS) as compilers:
+        compilers.compile(range(CORE_TASKS))
+        for lane in lanes:
+            lane.compilers = compilers
+        with _at_work(sources, lanes, totals, progress) as crew:
+            for yields in _blocks_made(crew):
+                for made in yields:
+                    totals.drops += made.drops
+                    totals.faults += made.faults
+                    consume(made)
+                settled()
     for lane in lanes:
         for name, count in lane.tally().items():
             totals.bounds[name] = totals.bounds.get(name, 0) + count
@@ -161,9 +160,7 @@ def _at_work(
     finally:
         crew.stop.set()
         patience = time.monotonic() + PATIENCE_S
-        while any(thread.is_alive() for thread in threads[1:]) or (
-            threads[0].is_alive() and time.monotonic() < patience  # it may wait for a pipe for ever
-        ):
+        while any(thread.is_alive() for thread in threads) and time.monotonic() < patience:
             for blocks in crew.blocks:
                 _drain(blocks)
             for yields in crew.yields:
