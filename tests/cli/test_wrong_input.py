@@ -197,6 +197,16 @@ def run(*arguments: str | Path, before: Callable[[], None] | None = None) -> "su
     )  # fmt: skip
 
 
+def ended(child: "subprocess.Popen[str]") -> tuple[str, str]:
+    """Wait for a child to end and give what it said; leave none behind."""
+    try:
+        return child.communicate(timeout=60)
+    except subprocess.TimeoutExpired:
+        child.kill()
+        child.communicate()
+        raise
+
+
 def limit_files() -> None:
     """Let no file grow beyond a few octets, as a full disk would."""
     import resource
@@ -210,7 +220,7 @@ def test_a_full_disk_leaves_nothing(form: str, tmp_path: Path) -> None:
     write_pcap(tmp_path / "in.pcap", frames)
     assert main(["read", str(tmp_path / "in.pcap"), "-o", str(tmp_path / "warm"), "--quiet"]) == DONE
     child = run("read", tmp_path / "in.pcap", "-o", tmp_path / "out", "--format", form, before=limit_files)
-    out, error = child.communicate(timeout=120)
+    out, error = ended(child)
     assert (child.returncode, out) == (COULD_NOT, ""), error
     assert error == f"sonde: {tmp_path / 'out'} cannot be written: File too large; nothing of it is left.\n"
     assert nothing_is_left(tmp_path, "in.pcap", "warm")
@@ -232,7 +242,7 @@ def test_an_interrupted_run_leaves_nothing(number: int, status: int, word: str, 
             time.sleep(0.02)
         time.sleep(0.3)
         child.send_signal(number)
-        out, error = child.communicate(timeout=60)
+        out, error = ended(child)
     assert (child.returncode, out) == (status, "")
     assert [line for line in error.splitlines() if "compiling" not in line][-1].startswith(f"sonde: {word}")
     assert "Traceback" not in error
@@ -263,7 +273,7 @@ def test_an_interrupt_does_not_wait_for_the_compiler(tmp_path: Path) -> None:
     assert "compiling kernels" in child.stderr.readline()
     child.send_signal(signal.SIGINT)
     began = time.monotonic()
-    _, error = child.communicate(timeout=60)
+    _, error = ended(child)
     assert time.monotonic() - began < 10
     assert (child.returncode, error) == (INTERRUPTED, "sonde: interrupted; nothing was written.\n")
     assert nothing_is_left(tmp_path, "cache", "in.pcap")

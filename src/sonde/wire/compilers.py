@@ -6,6 +6,7 @@ is some calls of kernels that share what they call. What they make lies in the c
 folder. Nothing is forked where nothing is missing.
 """
 
+import ctypes
 import os
 import select
 import signal
@@ -19,6 +20,7 @@ from sonde.wire.jit import INTERPRETED, Kernel, announce_kernel, keep
 
 Call = tuple[Kernel[..., Any], tuple[Any, ...]]
 PATIENCE_S = 1.0  # between looks at whether the processes live
+PR_SET_PDEATHSIG = 1  # linux/prctl.h
 NUMBER = 2  # octets of a task's number on a pipe
 
 
@@ -44,8 +46,9 @@ class Compilers:
         wanted, self.ask = os.pipe()
         self.told, done = os.pipe()
         for _ in range(workers):
-            child = os.fork()
+            parent, child = os.getpid(), os.fork()
             if child == 0:
+                _die_with(parent)
                 os.close(self.ask)
                 os.close(self.told)
                 _serve(self.tasks, wanted, done)
@@ -104,6 +107,14 @@ class Compilers:
             with suppress(ChildProcessError):
                 os.waitpid(child, 0)
         self.children.clear()
+
+
+def _die_with(parent: int) -> None:
+    """See to it that this process ends when its parent does, however that ends."""
+    with suppress(OSError, AttributeError):  # another system: it ends when nobody asks any more
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        os._exit(1)
 
 
 def _kept(task: Sequence[Call]) -> bool:
