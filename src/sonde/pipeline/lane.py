@@ -4,6 +4,7 @@ A lane owns its flow table, streams and record tables; nothing is shared, so lan
 side by side without locks, and their number changes no result.
 """
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
@@ -58,7 +59,7 @@ from sonde.table.out import (
 from sonde.table.packets import DROPS, FRAGMENT_INCOMPLETE, INTERNAL, PACKET
 from sonde.table.streams import AHEAD, AHEAD_REFUSED, HELD_REFUSED, NO_STREAM, TOO_LONG, new_streams
 from sonde.table.turns import AGAIN, TURN
-from sonde.wire import Call, Compilers, Ints, KernelFault, Rows, Wire
+from sonde.wire import Compilers, Ints, KernelFault, Rows, Task, Wire
 
 STREAM_BUDGET = 64 << 20  # octets held back for all streams of a lane
 MOST_STREAMS = 1 << 18  # flows under inspection at the same time
@@ -66,7 +67,8 @@ FIRST_CONNS = 1 << 12
 FIRST_ROWS = 1 << 12
 SPARE_TEXT = 1 << 20
 MOST_SWITCHES = 4  # protocols inside each other that a block can tell
-CORE_TASKS = 2  # see `Lane.tasks`
+CORE_TASKS = 3  # see `Lane.tasks`
+VOLUME = ("tls", "http", "dns", "quic")  # in nearly every capture: compiled before the first of them is met
 MOST_FAULTS = 1000  # of one kernel in one block
 
 
@@ -135,21 +137,51 @@ class Lane:
         self.desks = [self._desk(dissector) for dissector in plan.dissectors]
         self.by_number = {desk.number: desk for desk in self.desks}
 
-    def tasks(self) -> list[list[Call]]:
-        """List what this lane calls, for compilation: what every capture needs, then each dissector."""
+    def tasks(self, rehearsals: Iterable[Callable[[], object]] = ()) -> list[Task]:
+        """List what this lane calls, for compilation: what every capture needs, then each dissector.
+
+        `rehearsals` call what others need.
+        """
         wire, routed, order = np.empty(1, np.uint8), self.results.turns, self.order
         shard, matcher = self.shard, self.plan.matcher
-        core: list[list[Call]] = [
+        core: list[Task] = [
             [(carry_frames, (wire, shard.frame, 0, shard, self.turns))],
             [(self.identify, (wire, self.turns, shard.streams, shard.flows, matcher, self.results))],
+            lambda: [rehearse() for rehearse in (*rehearsals, self._rehearse)],
         ]
-        return core + [
+        desks: list[Task] = [
             [
                 (desk.drivers.read, (wire, routed, order, desk.conns, shard.streams, desk.out)),
                 (desk.drivers.finish, (order, desk.conns, shard.streams, desk.out)),
+                *[(settle, (out.rows, out.done, out.free, out.count)) for out in desk.tables],
+                *[(move_text, (wire, order, out, wire)) for out in desk.tables],
             ]
             for desk in self.desks
         ]
+        return core + desks
+
+    def expected(self) -> list[int]:
+        """List the tasks that nearly every capture needs."""
+        names = [desk.dissector.protocol.name for desk in self.desks]
+        return [CORE_TASKS + names.index(name) for name in VOLUME if name in names]
+
+    def _rehearse(self) -> None:
+        """Call the small kernels on nothing."""
+        shard, none = self.shard, self.order[:0]
+        flows, streams, applications = shard.flows, shard.streams, self.plan.applications
+        sweep_flows(flows, 0, shard.limits)
+        flush_ended(flows, streams, self.scratch, self.turns, shard.chosen)
+        group_turns(self.results.turns[:0], self.starts, self.octets, none)
+        group_ended(flows, streams, self.starts, none)
+        release_turns(streams, self.turns[:0])
+        take_keys(flows, none, np.empty(0, KEY))
+        applications.match(np.empty(1, np.uint8), none)
+        applications.match_certificates(np.empty(1, np.uint8), none)
+        name_applications(flows, none, none)
+        close_ended(flows, streams)
+        free_ended(flows)
+        end_all_flows(flows, FORCED_END, 0, shard.limits)
+        count_pending(shard.fragments)
 
     def _desk(self, dissector: Dissector) -> Desk:
         wanted = self.plan.wants(dissector)

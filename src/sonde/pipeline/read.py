@@ -137,7 +137,9 @@ def read_captures(
         sink = open_sink(form, aside, {name: schema_of(plan, name) for name in sorted(plan.tables)})
         recorder = Recorder(plan, sink)
         key = int.from_bytes(os.urandom(8), "big")
-        totals = read_all(plan, captures, key, recorder.consume, recorder.settle, progress, open_source)
+        totals = read_all(
+            plan, captures, key, recorder.consume, recorder.settle, progress, open_source, recorder.rehearse
+        )
         recorder.finish()
         files = sink.close()
         manifest = _manifest(plan, totals, recorder, files, captures, form, digest=digest)

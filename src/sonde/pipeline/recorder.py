@@ -3,7 +3,6 @@
 import os
 import threading
 from collections import Counter
-from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -11,13 +10,14 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from sonde.dissect import Dissector
 from sonde.pipeline.lane import Batch, Yield, span_offsets
 from sonde.pipeline.plan import Plan, all_records
 from sonde.pipeline.tally import Tally, new_sums
 from sonde.record import FlowRecord, build_columns, catalogue, classes, flow_columns
-from sonde.schema import Privacy, columns, table_name
+from sonde.schema import Record, columns, row_dtype, table_name
 from sonde.sink import Sink
-from sonde.table.flows import BY_IP_PROTOCOL
+from sonde.table.flows import BY_IP_PROTOCOL, FLOW, KEY
 from sonde.table.out import LENGTH_BITS, LENGTH_MASK, shift_spans
 from sonde.table.permitted import Permitted
 from sonde.wire import Rows, Wire
@@ -43,6 +43,17 @@ class Recorder:
         self.flows: list[Rows] = []
         self.titles: list[str | None] = [item.name for item in plan.applications.items]
         self.tally = Tally(new_sums(len(plan.protocol_names), len(self.titles)))
+
+    def rehearse(self) -> None:
+        """Build records of nothing and write none, so that the kernels for it are compiled."""
+        text, keys = np.empty(1, np.uint8), np.empty(0, KEY)
+        shift_spans(text[:0], 1, np.empty(0, np.int64), 0)
+        self.tally.add(np.empty(0, FLOW))
+        self._permit_flows(np.empty(0, FLOW))
+        for dissector in self.plan.dissectors:
+            for record in dissector.records:
+                if table_name(record) in self.plan.tables:
+                    self._permit(dissector, record, np.empty(0, row_dtype(record)), text, keys)
 
     def consume(self, made: Yield) -> None:
         """Take what a lane made of a block."""
@@ -93,10 +104,13 @@ class Recorder:
         tunnels = rows["tunnels"]
         depth = (tunnels > 0).astype(np.int64) + (tunnels & 0xFFFFFF > 0) + (tunnels & 0xFFFF > 0)
         rows = taken_rows(rows, np.argsort(rows["frame"] * 4 + depth, kind="stable"))
+        self._write(self._permit_flows(rows))
+
+    def _permit_flows(self, rows: Rows) -> Permitted:
         kinds = classes(FlowRecord, is_flows=True)
         wanted = {name for name, privacy in kinds.items() if self.plan.gate.keeps(privacy)}
         made = flow_columns(rows, wanted, self.plan.seed, self.plan.protocol_names, self.titles)
-        self._write("flows", {name: made[name] for name in kinds if name in made}, kinds)
+        return self.plan.gate.permit("flows", {name: made[name] for name in kinds if name in made}, kinds)
 
     def _name_flows(self, rows: Rows) -> None:
         """Name flows that their IP protocol number or their kind of tunnel tells."""
@@ -113,17 +127,21 @@ class Recorder:
         order = np.argsort(rows["order"], kind="stable")
         if name in dissector.distinct:
             order = self._first_of_each(name, rows[order], text, dissector.distinct[name], order)
-        rows, keys = taken_rows(rows, order), taken_rows(keys, order)
-        kinds = classes(record)
+        permitted = self._permit(dissector, record, taken_rows(rows, order), text, taken_rows(keys, order))
+        self._write(permitted)
+        for column in columns(record):
+            if column.field.names_application and column.name in permitted.batch.schema.names:
+                self._count_names(permitted.batch[column.name])
+
+    def _permit(self, dissector: Dissector, record: type[Record], rows: Rows, text: Wire, keys: Rows) -> Permitted:
+        """Build the records of one table and lead them through the gate."""
+        name, kinds = table_name(record), classes(record)
         wanted = {each for each, privacy in kinds.items() if self.plan.gate.keeps(privacy)}
         made = build_columns(
             record, rows, text, keys, seed=self.plan.seed, anomalies=dissector.anomalies,
             complete=dissector.complete.get(name), names=wanted,
         )  # fmt: skip
-        permitted = self._write(name, {each: made[each] for each in kinds if each in made}, kinds)
-        for column in columns(record):
-            if column.field.names_application and column.name in permitted.batch.schema.names:
-                self._count_names(permitted.batch[column.name])
+        return self.plan.gate.permit(name, {each: made[each] for each in kinds if each in made}, kinds)
 
     def _first_of_each(
         self, name: str, rows: Rows, text: Wire, fields: tuple[str, ...], order: np.ndarray
@@ -152,11 +170,9 @@ class Recorder:
         with self.naming:
             self.tally.add_names({name: count for name, count in zip(names, numbers, strict=True) if name})
 
-    def _write(self, name: str, made: dict[str, pa.Array], kinds: Mapping[str, Privacy]) -> Permitted:
-        permitted = self.plan.gate.permit(name, made, kinds)
-        self.tally.rows[name] += permitted.batch.num_rows
+    def _write(self, permitted: Permitted) -> None:
+        self.tally.rows[permitted.table] += permitted.batch.num_rows
         self.sink.write(permitted)
-        return permitted
 
 
 def joined_rows(parts: list[Rows]) -> Rows:

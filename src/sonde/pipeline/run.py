@@ -28,9 +28,9 @@ from sonde.table.frames import Block, SourceReport
 from sonde.table.packets import DROPS
 from sonde.wire import Compilers, Ints
 
-BLOCK_FRAMES = 8192
-BLOCKS_AHEAD = 2  # that may wait for a lane
-YIELDS_AHEAD = 24  # of all lanes, that may wait for the writer: a batch takes as long as some twenty blocks
+BLOCK_FRAMES = 16384
+BLOCKS_AHEAD = 1  # that may wait for a lane
+YIELDS_AHEAD = 8  # of all lanes, that may wait for the writer: what a batch of records takes, with memory to spare
 M_MMAP_THRESHOLD = -3  # malloc.h
 LARGE_ARRAY = 1 << 18
 PATIENCE_S = 2.0  # with threads asked to end: one may wait for a pipe, one may compile
@@ -90,16 +90,21 @@ def read_all(
     settled: Callable[[], None] = lambda: None,
     progress: Callable[[int, int], None] = lambda frames, offset: None,
     open_input: Callable[[str], Source] = open_source,
+    rehearse: Callable[[], object] = lambda: None,
 ) -> Totals:
     """Carry all inputs through the stages; `consume` gets what each lane made of each block.
 
-    `settled` is called when all lanes are through with a block.
+    `settled` is called when all lanes are through with a block; `rehearse`, in a process of
+    its own, where machine code is lacking, to compile what the caller will need.
     """
     give_memory_back()
     totals = Totals()
     sources = [open_input(path) for path in paths]  # what cannot be opened is said before work begins
     lanes = [Lane(plan, number, key) for number in range(plan.lanes)]
-    with Compilers(lanes[0].tasks(), os.cpu_count() or 1, CORE_TASKS) as compilers:
+    tasks = lanes[0].tasks([sources[0].rehearse, rehearse])
+    with Compilers(tasks, os.cpu_count() or 1, CORE_TASKS) as compilers:
+        compilers.begin(range(CORE_TASKS))
+        compilers.begin(lanes[0].expected())
         compilers.compile(range(CORE_TASKS))
         for lane in lanes:
             lane.compilers = compilers

@@ -71,6 +71,11 @@ class Source:
         if skipped:
             self._damage(0, f"{skipped} packet blocks belong to no described interface or do not hold together")
 
+    def rehearse(self) -> None:
+        """Scan nothing, so that the kernel is compiled; the input is as good as lost afterwards."""
+        self.is_ng = self.mapped is not None and self.mapped[:4] == NEXT_GENERATION
+        self._scan(np.zeros(1, np.uint8), 0, 0, np.empty(1, FRAME))
+
     def release(self, offset: int) -> None:
         """Give back the mapped pages before an offset: nobody will read them again."""
         until = offset // mmap.PAGESIZE * mmap.PAGESIZE

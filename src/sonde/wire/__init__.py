@@ -1,6 +1,6 @@
 """Octets: bounded reads, hashing, digests, checksums, and the kernel decorator."""
 
-from sonde.wire.compilers import Call, Compilers
+from sonde.wire.compilers import Call, Compilers, Task
 from sonde.wire.jit import (
     INTERPRETED,
     Kernel,
@@ -54,6 +54,7 @@ __all__ = [
     "LazyKernel",
     "Row",
     "Rows",
+    "Task",
     "Wire",
     "announce_with",
     "cache_folder",

@@ -2,32 +2,37 @@
 
 Theory of operation. Numba compiles under one lock, so each core gets a process. They are
 forked before this process has threads and wait on a pipe for the numbers of tasks; a task
-is some calls of kernels that share what they call. What they make lies in the cache
-folder. Nothing is forked where nothing is missing.
+is some calls of kernels that share what they call, or a rehearsal: a function that calls
+kernels on empty tables, each of which is compiled when its turn comes. What they make lies
+in the cache folder. Nothing is forked where nothing is missing.
 """
 
 import ctypes
+import gc
 import os
 import select
 import signal
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TypeAlias
 
 from sonde.wire.jit import INTERPRETED, Kernel, announce_kernel, keep
 
 Call = tuple[Kernel[..., Any], tuple[Any, ...]]
+Task: TypeAlias = Sequence[Call] | Callable[[], object]
 PATIENCE_S = 1.0  # between looks at whether the processes live
 PR_SET_PDEATHSIG = 1  # linux/prctl.h
 NUMBER = 2  # octets of a task's number on a pipe
+MESSAGE = 16  # octets of a message: some tasks for one process, one after the other
+NOTHING = b"\xff\xff"  # fills a message up: the one number that no task has
 
 
 class Compilers:
     """Some processes that compile tasks; close when all is read."""
 
-    def __init__(self, tasks: Sequence[Sequence[Call]], workers: int, sure: int = 0) -> None:
+    def __init__(self, tasks: Sequence[Task], workers: int, sure: int = 0) -> None:
         """Begin `workers` processes if any of the first `sure` tasks, which every run needs, lacks machine code.
 
         What only some inputs need may lack it for ever; that is compiled where it is called.
@@ -35,14 +40,16 @@ class Compilers:
         self.tasks = tasks
         self.lock = threading.Lock()
         self.children: list[int] = []
-        lacking = set() if INTERPRETED else {number for number, task in enumerate(tasks) if not _kept(task)}
-        self.lacking = lacking
-        if workers > 1 and not lacking.isdisjoint(range(sure)):
+        self.asked: set[int] = set()
+        self.lacking: set[int] = set()
+        if workers > 1 and not INTERPRETED and not all(map(_kept, tasks[:sure])):
+            self.lacking = {number for number, task in enumerate(tasks) if callable(task) or not _kept(task)}
             self._begin(workers)
 
     def _begin(self, workers: int) -> None:
         import sonde.wire.compile  # noqa: F401 - Numba, once, before the fork
 
+        gc.freeze()
         wanted, self.ask = os.pipe()
         self.told, done = os.pipe()
         for _ in range(workers):
@@ -56,24 +63,37 @@ class Compilers:
         os.close(wanted)
         os.close(done)
 
+    def begin(self, numbers: Iterable[int]) -> None:
+        """Have tasks compiled as processes become free; `compile` waits for what is needed."""
+        if not self.children:
+            return
+        fresh = self.lacking.intersection(numbers) - self.asked
+        self.asked |= fresh
+        for chain in _chains({number: _parts(self.tasks[number]) for number in sorted(fresh)}):
+            os.write(self.ask, _message(chain))
+
     def compile(self, numbers: Sequence[int]) -> None:
         """See to it that these tasks have machine code, where processes are there to make it."""
         if not self.lacking.intersection(numbers):
             return
         with self.lock:
-            asked = [number for number in numbers if number in self.lacking]
-            self.lacking -= set(asked)
-            if not self.children or not asked:
+            left = self.lacking.intersection(numbers)
+            if not self.children or not left:
+                self.lacking -= left
                 return
-            announce_kernel(self.tasks[asked[0]][0][0].name)
-            for number in asked:
-                os.write(self.ask, number.to_bytes(NUMBER, "big"))
-            left = set(asked)
+            announce_kernel(self._name_of(min(left)))
+            self.begin(numbers)
             while left and self._all_alive():
                 if select.select([self.told], [], [], PATIENCE_S)[0]:
                     number = int.from_bytes(os.read(self.told, NUMBER), "big")
+                    self.lacking.discard(number)
                     left.discard(number)
-                    announce_kernel(self.tasks[number][0][0].name)
+                    announce_kernel(self._name_of(number))
+            self.lacking -= left
+
+    def _name_of(self, number: int) -> str:
+        task = self.tasks[number]
+        return "the rest" if callable(task) else task[0][0].name
 
     def _all_alive(self) -> bool:
         """Say whether no process has died; if one has, this one compiles what it needs."""
@@ -91,16 +111,16 @@ class Compilers:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """End the processes: at once where the run failed, for then nobody needs what they make."""
-        for child in self.children if kind is not None else ():
-            with suppress(ProcessLookupError):
-                os.kill(child, signal.SIGKILL)
+        """End the processes."""
         self.close()
 
     def close(self) -> None:
-        """End the processes when they are through with what they are at."""
+        """End the processes: what they are still at, nobody waits for."""
         if not self.children:
             return
+        for child in self.children:
+            with suppress(ProcessLookupError):
+                os.kill(child, signal.SIGKILL)
         os.close(self.ask)
         os.close(self.told)
         for child in self.children:
@@ -117,23 +137,68 @@ def _die_with(parent: int) -> None:
         os._exit(1)
 
 
-def _kept(task: Sequence[Call]) -> bool:
-    return all(kernel.kept_at(args).exists() for kernel, args in task)
+def _kept(task: Task) -> bool:
+    """Say whether a task has its machine code; of a rehearsal only its doing would tell."""
+    return callable(task) or all(kernel.kept_at(args).exists() for kernel, args in task)
 
 
-def _serve(tasks: Sequence[Sequence[Call]], wanted: int, done: int) -> None:
+def _parts(task: Task) -> frozenset[bytes]:
+    """Give what a task's kernels are made from; a rehearsal calls many small ones."""
+    return frozenset() if callable(task) else frozenset().union(*[kernel.parts for kernel, _ in task])
+
+
+def _chains(parts: dict[int, frozenset[bytes]]) -> list[list[int]]:
+    """Leave to one process, one after the other, tasks of which half is the same: it compiles that once.
+
+    Large ones come first, so that no process is left with one at the end.
+    """
+    chains: list[list[int]] = []
+    for number in sorted(parts, key=lambda number: -len(parts[number])):
+        mine = parts[number]
+        for chain in chains:
+            other = parts[chain[0]]
+            if len(mine & other) * 2 > len(mine | other) and len(chain) < MESSAGE // NUMBER:
+                chain.append(number)
+                break
+        else:
+            chains.append([number])
+    return chains
+
+
+def _message(chain: Sequence[int]) -> bytes:
+    """Write a chain of tasks as one message, of the length that a pipe hands to one reader whole."""
+    octets = b"".join(number.to_bytes(NUMBER, "big") for number in chain)
+    return octets + NOTHING * ((MESSAGE - len(octets)) // NUMBER)
+
+
+def _numbers(message: bytes) -> list[int]:
+    """Read the tasks of a message back."""
+    numbers = [message[place : place + NUMBER] for place in range(0, len(message), NUMBER)]
+    return [int.from_bytes(number, "big") for number in numbers if number != NOTHING]
+
+
+def _serve(tasks: Sequence[Task], wanted: int, done: int) -> None:
     """Compile what is asked for until nobody asks any more; the life of a child."""
-    from sonde.wire.compile import compile_kernel
-
+    gc.disable()  # Numba leaves little garbage, and looking for it takes a fifteenth of the time
     status = 1
     try:
-        while number := os.read(wanted, NUMBER):
-            for kernel, args in tasks[int.from_bytes(number, "big")]:
-                place = kernel.kept_at(args)
-                if not place.exists():
-                    with suppress(Exception):  # it will fail again, and tell, where it is called
-                        keep(place, compile_kernel(kernel, args))
-            os.write(done, number)
+        while message := os.read(wanted, MESSAGE):
+            for number in _numbers(message):
+                with suppress(Exception):  # it will fail again, and tell, where it is called
+                    _compile_task(tasks[number])
+                os.write(done, number.to_bytes(NUMBER, "big"))
         status = 0
     finally:
         os._exit(status)
+
+
+def _compile_task(task: Task) -> None:
+    from sonde.wire.compile import compile_kernel
+
+    if callable(task):
+        task()
+        return
+    for kernel, args in task:
+        place = kernel.kept_at(args)
+        if not place.exists():
+            keep(place, compile_kernel(kernel, args))

@@ -117,6 +117,11 @@ class Kernel(Generic[P, R]):
             digest.update(part)
         return digest.digest()
 
+    @property
+    def parts(self) -> set[bytes]:
+        """Give what this kernel's machine code is made from: see `_reachable`."""
+        return _reachable(self)
+
     @cached_property
     def dispatcher(self) -> Any:
         """Numba's own object for this kernel; only needed to compile."""
