@@ -28,3 +28,12 @@ def test_the_number_of_lanes_changes_no_record(tmp_path: Path) -> None:
     for table, entry in made[1].manifest["tables"].items():
         if entry["rows"]:
             assert records(made[1].folder, table) == records(made[3].folder, table), table
+
+
+def test_the_packets_of_flows_add_up_to_those_recorded(tmp_path: Path) -> None:
+    made = read_captures([str(EXAMPLE)], make_plan(None, "clear"), tmp_path / "x.sonde")
+    place = tmp_path / "x.sonde" / "flows" / "*.parquet"
+    question = f"select sum(orig_packets + resp_packets) from read_parquet('{place}') where tunnel is null"
+    (sum_of_flows,) = duckdb.connect().execute(question).fetchall()[0]
+    packets = made.manifest["packets"]
+    assert sum_of_flows == packets["recorded"] == packets["in"] - sum(packets["dropped"].values())
