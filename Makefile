@@ -20,6 +20,8 @@ help:  ## List the recipes
 	@$(PYTHON) -m venv .venv || { rm -rf .venv; \
 		echo "This Python cannot make a virtual environment; on Debian: apt install python3-venv" >&2; exit 1; }
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@# Where PYTHONDONTWRITEBYTECODE is set, as in many containers, each start would compile them anew.
+	@$(BIN)/python -m compileall -q src
 	@touch $@
 
 run: .venv/stamp  ## Read the example capture, show the summary and ask one question

@@ -16,6 +16,7 @@ import statistics
 import subprocess
 import sys
 import sysconfig
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -25,6 +26,7 @@ ROOT = Path(__file__).resolve().parents[1]
 MAKE_MIX = ROOT.parent / "shared/bench/make_mix.py"
 EXAMPLE = ROOT / "examples/first-look.pcapng"
 OUT = ROOT / "bench/out"
+LONGEST_S = 300.0  # of one command
 REFERENCE = "ndpiReader, flows as CSV"
 
 
@@ -42,6 +44,10 @@ class Cost(NamedTuple):
     wall_s: float
     cpu_s: float
     peak_octets: int
+
+
+class JobError(RuntimeError):
+    """A command failed, or took longer than anybody waits for."""
 
 
 def main() -> int:
@@ -68,9 +74,14 @@ def main() -> int:
         for job in jobs:
             if job.is_slow and number:
                 continue
-            print(f"round {number + 1}: {job.name}", file=sys.stderr)
-            costs[job.name].append(measure(job))
-    report(costs, packets)
+            try:
+                cost = measure(job)
+            except JobError as error:
+                print(f"round {number + 1}: {error}", file=sys.stderr)
+                continue
+            print(f"round {number + 1}: {job.name}: {cost.wall_s:.2f} s", file=sys.stderr)
+            costs[job.name].append(cost)
+    report({name: rounds for name, rounds in costs.items() if rounds}, packets)
     return 0
 
 
@@ -149,18 +160,22 @@ def find_jobs(capture: Path) -> tuple[list[Job], list[str]]:
 
 
 def measure(job: Job) -> Cost:
-    """Run a command once; SystemExit where it fails."""
+    """Run a command once; JobError where it fails or takes longer than LONGEST_S."""
     for left in OUT.iterdir():
         if left.suffix != ".pcap":
             shutil.rmtree(left) if left.is_dir() else left.unlink()
     began = time.monotonic()
     with (OUT / "said.txt").open("wb") as said:
         child = subprocess.Popen(job.command, stdout=subprocess.DEVNULL, stderr=said)
+        alarm = threading.Timer(LONGEST_S, child.kill)
+        alarm.start()
         _, status, used = os.wait4(child.pid, 0)
+        alarm.cancel()
         child.returncode = os.waitstatus_to_exitcode(status)
     wall_s = time.monotonic() - began
     if child.returncode not in (0, 3):  # 3: a capture of the mix ends early
-        raise SystemExit(f"{job.name} failed: {(OUT / 'said.txt').read_text(errors='replace')[-500:]}")
+        told = (OUT / "said.txt").read_text(errors="replace").strip()[-500:]
+        raise JobError(f"{job.name} ended with {child.returncode} after {wall_s:.0f} s: {told}")
     return Cost(wall_s, used.ru_utime + used.ru_stime, used.ru_maxrss * 1024)
 
 
