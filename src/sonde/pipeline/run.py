@@ -28,9 +28,8 @@ from sonde.table.frames import Block, SourceReport
 from sonde.table.packets import DROPS
 from sonde.wire import Compilers, Ints
 
-BLOCK_FRAMES = 16384
 BLOCKS_AHEAD = 1  # that may wait for a lane
-YIELDS_AHEAD = 8  # of all lanes, that may wait for the writer: what a batch of records takes, with memory to spare
+YIELDS_AHEAD = 6  # of all lanes, that may wait for the writer: what a batch of records takes, with memory to spare
 M_MMAP_THRESHOLD = -3  # malloc.h
 LARGE_ARRAY = 1 << 18
 PATIENCE_S = 2.0  # with threads asked to end: one may wait for a pipe, one may compile
@@ -191,7 +190,7 @@ def _read_sources(sources: list[Source], crew: Crew, totals: Totals, progress: C
     end: BaseException | None = None
     try:
         for source in sources:
-            for block in source.blocks(totals.frames, BLOCK_FRAMES):
+            for block in source.blocks(totals.frames):
                 totals.count_block(block)
                 crew.places.put((source, block.offset))
                 for waiting in crew.blocks:

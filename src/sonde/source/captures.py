@@ -23,9 +23,10 @@ from sonde.source.unpack import Octets, Plain, UnpackError, unpacked
 from sonde.table.frames import FRAME, Block, Damage, SourceReport
 from sonde.wire import Ints, Rows, Wire
 
-BLOCK_FRAMES = 16384
+BLOCK_FRAMES = 16384  # of a block, at most
+BLOCK_OCTETS = 8 << 20  # a block of long frames is over sooner: its pages stay until all lanes are through
 PIECE = 8 << 20  # octets read at a time from what is not mapped
-RELEASE = 8 << 20  # mapped octets after which read pages are given back
+RELEASE = 1 << 20  # mapped octets after which read pages are given back
 
 CLASSIC = {
     b"\xd4\xc3\xb2\xa1": (0, 1000, 16),
@@ -52,6 +53,7 @@ class Source:
         self.mapped = mapped
         self.size = size
         self.state: Ints = np.zeros(scan.STATE_SIZE, np.int64)
+        self.state[scan.ENOUGH] = BLOCK_OCTETS
         self.interfaces: Ints = np.zeros((scan.MOST_INTERFACES, 5), np.int64)
         self.is_ng = False
         self.released = 0

@@ -21,8 +21,9 @@ from sonde.wire import WARM_OCTETS, Int, Ints, Rows, Wire, kernel, le16, le32, u
     SKIPPED,  # pcapng: packets of interfaces never described
     SECTIONS,
     TOUCHED,  # of no meaning; see `warm`
-) = range(12)
-STATE_SIZE = 12
+    ENOUGH,  # octets after which a block of frames ends, however few they are
+) = range(13)
+STATE_SIZE = 13
 
 # Why scanning stopped.
 MORE, FULL, LYING_LENGTH, BAD_BLOCK, BAD_SECTION = range(5)
@@ -61,7 +62,7 @@ def scan_pcap(wire: Wire, at: Int, end: Int, state: Ints, frames: Rows) -> Int:
     swapped, head, most = state[SWAPPED], state[RECORD], state[MOST]
     link, unit = state[LINK], state[UNIT]
     state[REASON] = MORE
-    warmed = at
+    warmed, enough = at, at + state[ENOUGH]
     while end - at >= head:
         if at >= warmed:
             state[TOUCHED] += warm(wire, at, at + WARM_OCTETS)
@@ -72,7 +73,7 @@ def scan_pcap(wire: Wire, at: Int, end: Int, state: Ints, frames: Rows) -> Int:
             break
         if length > end - at - head:
             break
-        if count == len(frames):
+        if count == len(frames) or at >= enough:
             state[REASON] = FULL
             break
         frame = frames[count]
@@ -93,7 +94,7 @@ def scan_pcapng(wire: Wire, at: Int, end: Int, state: Ints, interfaces: Rows, fr
     """Find frames in whole blocks of wire[at:end]; give their number."""
     count = 0
     state[REASON] = MORE
-    warmed = at
+    warmed, enough = at, at + state[ENOUGH]
     while end - at >= 12:
         if at >= warmed:
             state[TOUCHED] += warm(wire, at, at + WARM_OCTETS)
@@ -111,7 +112,7 @@ def scan_pcapng(wire: Wire, at: Int, end: Int, state: Ints, interfaces: Rows, fr
         if word32(wire, at + size - 4, state[SWAPPED]) != size:
             state[REASON] = BAD_BLOCK
             break
-        if count == len(frames):
+        if count == len(frames) or at >= enough:
             state[REASON] = FULL
             break
         if kind == BLOCK_INTERFACE and size >= 20:

@@ -1,0 +1,44 @@
+"""Blocks end after some frames or some octets, whichever comes first, and together are the file."""
+
+import struct
+from pathlib import Path
+
+import pytest
+
+from sonde.source import captures, open_source
+
+
+def pcap(frames: list[bytes]) -> bytes:
+    """Write a capture (draft-ietf-opsawg-pcap, section 4): each frame a second after the last."""
+    head = struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 262144, 1)
+    return head + b"".join(struct.pack("<IIII", at, 0, len(each), len(each)) + each for at, each in enumerate(frames))
+
+
+def pcapng(frames: list[bytes]) -> bytes:
+    """Write a capture (draft-ietf-opsawg-pcapng, sections 4.1 to 4.3)."""
+
+    def block(kind: int, body: bytes) -> bytes:
+        body += bytes(-len(body) % 4)
+        return struct.pack("<II", kind, len(body) + 12) + body + struct.pack("<I", len(body) + 12)
+
+    head = block(0x0A0D0D0A, struct.pack("<IHHq", 0x1A2B3C4D, 1, 0, -1)) + block(1, struct.pack("<HHI", 1, 0, 0))
+    packets = [struct.pack("<IIIII", 0, 0, at, len(each), len(each)) + each for at, each in enumerate(frames)]
+    return head + b"".join(block(6, each) for each in packets)
+
+
+@pytest.mark.parametrize("write", [pcap, pcapng])
+def test_a_block_of_long_frames_ends_sooner(write: object, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(captures, "BLOCK_OCTETS", 10_000)
+    frames = [bytes([number % 251]) * (1000 if number < 100 else 60) for number in range(300)]
+    place = tmp_path / "x"
+    place.write_bytes(write(frames))  # type: ignore[operator]
+    source = open_source(str(place))
+    found, sizes = [], []
+    for block in source.blocks(frames=64):
+        assert block.first == len(found)
+        sizes.append(len(block.frames))
+        found += [bytes(block.wire[each["at"] : each["at"] + each["length"]]) for each in block.frames]
+    assert found == frames
+    assert source.report.damage == []
+    assert max(sizes[:9]) <= 10  # of 1,000 octets each
+    assert max(sizes) == 64  # of 60 octets each
