@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from sonde.policy.allowed_signers import AllowedSigners, matches, parse_allowed_signers
 from sonde.policy.error import PolicyError, SignatureError
+from sonde.policy.ssh_keys import read_public_key
 from sonde.policy.sshsig import (
     MAGIC,
     Signature,
@@ -322,8 +323,6 @@ FIELDS = st.lists(
 
 @given(FIELDS, FIELDS)
 def test_keys_and_signatures_of_any_shape_are_refused(key: list[bytes], signature: list[bytes]) -> None:
-    from sonde.policy.ssh_keys import read_public_key
-
     try:
         read_public_key(b"".join(map(string, key))).verify(MESSAGE, b"".join(map(string, signature)))
     except PolicyError:
@@ -337,3 +336,44 @@ def test_lists_of_any_text_raise_nothing_else(text: str | list[str]) -> None:
         parse_allowed_signers("".join(text).encode("utf-8", "surrogatepass"))
     except PolicyError:
         return
+
+
+def ecdsa_signed(curve: bytes = b"nistp256") -> tuple[bytes, list[bytes]]:
+    """Give a key's octets, and the two numbers of its signature of MESSAGE in their one form."""
+    private = generate_private_key(SECP256R1())
+    point = private.public_key().public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
+    numbers = decode_dss_signature(private.sign(MESSAGE, ECDSA(SHA256())))
+    key = string(b"ecdsa-sha2-nistp256") + string(curve) + string(point)
+    return key, [each.to_bytes(each.bit_length() // 8 + 1) for each in numbers]
+
+
+def test_a_signature_has_one_form() -> None:
+    """Numbers in their shortest form (RFC 4251 §5), and nothing behind the signature, inside or out."""
+    key, (first, second) = ecdsa_signed()
+    kind = string(b"ecdsa-sha2-nistp256")
+    read_public_key(key).verify(MESSAGE, kind + string(string(first) + string(second)))
+    cases = {
+        "not written as RFC 4251": kind + string(string(b"\0" + first) + string(second)),
+        "goes on behind its end": kind + string(string(first) + string(second) + b"\0"),
+        "goes on behind": kind + string(string(first) + string(second)) + b"\0",
+        "cut short": kind + string(string(first) + string(second)[:-1]),
+    }
+    for said, signature in cases.items():
+        with pytest.raises(SignatureError, match=said):
+            read_public_key(key).verify(MESSAGE, signature)
+
+
+def test_a_key_has_one_form() -> None:
+    key, _ = ecdsa_signed()
+    other_curve, _ = ecdsa_signed(b"nistp384")
+    compressed = key[:35] + string(b"\x02" + key[40:72])
+    cases = {
+        "goes on behind its end": key + b"\0",
+        "not of its type's": other_curve,
+        "point is compressed": compressed,
+        "no valid point": key[:-1] + bytes([key[-1] ^ 1]),
+        "cut short": key[:-1],
+    }
+    for said, octets in cases.items():
+        with pytest.raises(SignatureError, match=said):
+            read_public_key(octets)

@@ -47,7 +47,7 @@ EXAMPLES = {
     "purpose": f"write purpose as one of {', '.join(PURPOSES)}.",
     "case_ref": 'write the case it belongs to, such as case_ref = "INC-2026-0412".',
     "justification": "write in a sentence why content is needed.",
-    "policy": 'write policy = "..." with the digest that `sonde policy check` prints.',
+    "policy": 'write policy = "..." with the SHA-256 of the policy file; `sonde authorize draft` does.',
     "protocols": 'write protocols = ["smtp"].',
     "artefacts": f'write artefacts = ["headers"]; there are {", ".join(ARTEFACTS)}.',
     "not_before": "write not_before = 2026-07-01T08:00:00Z.",
@@ -162,6 +162,15 @@ def check_authorisation(
     found = reader.read(document, sha256(octets).hexdigest())
     _lint_lines(text, reader)
     return (None if reader.faults else found), sorted(set(reader.faults))
+
+
+def beginning(octets: bytes) -> datetime | None:
+    """Give not_before of a document, if it has one: the time at which to read one that expired."""
+    try:
+        value = tomllib.loads(octets.decode()).get("not_before")
+    except (ValueError, RecursionError):
+        return None
+    return value if isinstance(value, datetime) and value.tzinfo is not None else None
 
 
 def _lint_lines(text: str, reader: "_Reader") -> None:
@@ -401,4 +410,12 @@ def _is_justification(text: str) -> bool:
     return LEAST_JUSTIFICATION <= len(text.strip()) <= MOST_JUSTIFICATION and text.replace("\n", " ").isprintable()
 
 
-__all__ = ["Authorisation", "AuthorisationError", "Fault", "GoverningPolicy", "Reason", "check_authorisation"]
+__all__ = [
+    "Authorisation",
+    "AuthorisationError",
+    "Fault",
+    "GoverningPolicy",
+    "Reason",
+    "beginning",
+    "check_authorisation",
+]
