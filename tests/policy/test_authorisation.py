@@ -57,6 +57,8 @@ BAD = {
     "mailbox in UUCP spelling": (domain("example!alice"), 19, MAILBOX),
     "mailbox in quoted-printable": (domain("alice=40example.org"), 19, MAILBOX),
     "mailbox in words": (why(PLEA + "alice at example dot org"), 6, MAILBOX),
+    "mailbox in words and signs": (why(PLEA + "alice at example.org"), 6, MAILBOX),
+    "mailbox in spaced signs": (why(PLEA + "alice at example . org"), 6, MAILBOX),
     "mailbox in brackets": (why(PLEA + "alice [at] example [dot] org"), 6, MAILBOX),
     "mailbox in justification": (why(PLEA + "alice@example.org"), 6, MAILBOX),
     "mailbox in case": (changed('case_ref = "INC-1-alice@example.org"'), 5, MAILBOX),
@@ -226,6 +228,7 @@ def test_a_corpus_of_damages_is_large_enough() -> None:
         domain("xn--mnchen-3ya.example"),
         changed("networks", "mail_domains") + f'captures = ["{CAPTURE}"]\n'.encode(),
         changed('case_ref = "HD#2026/17"'),
+        why("Users look at a page with dots at noon. See ticket #4711 of 2026-06-28 14:30 UTC, on port 25, 465/587."),
         why("At the end of June 2026 users told us of 350 mails; see 2026-06-28 in the journal, part 2 of 3."),
     ],
 )

@@ -21,7 +21,7 @@ FROM_HEX = re.compile(r"\\(?:x([0-9a-f]{2})|u([0-9a-f]{4}))", re.IGNORECASE)
 SIGNS = (
     (re.compile(r"\s*[\[({<]\s*(?:at|ät|arroba|chez|@)\s*[\])}>]\s*"), "@"),
     (re.compile(r"\s*[\[({<]\s*(?:dot|punkt|punto|point|\.)\s*[\])}>]\s*"), "."),
-    (re.compile(r"(?<=\w)[\s_-]+at[\s_-]+(?=[\w-]+(?:[\s_-]+dot[\s_-]+|\s*\.\s*)[a-z])"), "@"),
+    (re.compile(r"(?<=\w)[\s_-]+at[\s_-]+(?=[\w-]+(?:[\s_-]+dot[\s_-]+|\.|\s+\.\s*)[a-z])"), "@"),
     (re.compile(r"(?<=\w)[\s_-]+dot[\s_-]+(?=\w)"), "."),
     (re.compile(r"[\u2010-\u2015\u2212\ufe63\uff0d]"), "-"),
     (re.compile(r"[\u3002\uff0e\uff61\u2024]"), "."),
