@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from sonde.policy.error import PolicyError
 from sonde.schema import Privacy
 from sonde.table.arrow import lists_like, texts_column
 from sonde.table.permitted import Permitted, take_seal
@@ -26,10 +27,6 @@ PSEUDONYM_OCTETS = 16  # 128 bits
 
 #: What no policy can lower (ACCOUNTABILITY §1): content needs an authorisation, secrets never pass.
 FLOOR = {Privacy.CONTENT: DROP, Privacy.SECRET: DROP}
-
-
-class PolicyError(ValueError):
-    """A policy that cannot be applied; the message is for the user."""
 
 
 @dataclass(frozen=True)
