@@ -29,13 +29,15 @@ from sonde.audit.kinds import KINDS, MOST_COUNT
 from sonde.audit.tiles import MOST_ENTRY_OCTETS
 
 VERSION = 1
-KEYS = ("actor", "boot", "code", "data", "n", "policy", "probe", "t", "type", "v")
+KEYS = {"actor", "boot", "code", "data", "n", "policy", "probe", "t", "type", "v"}
+ALL_TEXT = [str] * 6
 GENESIS = "log.genesis"
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", re.ASCII)
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _BOOT = re.compile(r"[0-9a-f]{32}")
 _PROBE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 _encode = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode
+_read = json.JSONDecoder().raw_decode
 
 
 class EntryError(AuditError):
@@ -87,49 +89,60 @@ def decode_entry(octets: bytes) -> dict[str, Any]:
     if len(octets) > MOST_ENTRY_OCTETS:
         raise EntryError("entry-size", f"has {len(octets):,} octets, which is more than {MOST_ENTRY_OCTETS:,}")
     try:
-        entry = json.loads(octets.decode())
+        text = octets.decode()
+        entry, _ = _read(text)  # what follows is seen where the spelling is compared
     except (ValueError, RecursionError):
         raise EntryError("entry-json", "is no JSON") from None
     if type(entry) is not dict:
         raise EntryError("entry-json", "is no object")
+    is_right = _has_fields(entry)
     try:
-        canonical = _encode(entry).encode()
-    except (ValueError, RecursionError):
+        # Most of an entry was checked to have one spelling; the whole is spelled only where that does not fit.
+        if not (is_right and _spell_checked(entry) == text) and _encode(entry) != text:
+            raise EntryError("entry-canonical", "is not spelled canonically (order, spaces, keys that come twice)")
+    except (ValueError, RecursionError) as error:
+        if isinstance(error, EntryError):
+            raise
         raise EntryError("entry-canonical", "has values that have no canonical spelling") from None
-    if canonical != octets:
-        raise EntryError("entry-canonical", "is not spelled canonically (order, spaces, keys that come twice)")
-    check_entry(entry)
-    return entry
-
-
-def check_entry(entry: Mapping[str, Any]) -> None:
-    """Hold an entry to its declaration; EntryError with the first fault."""
-    if tuple(sorted(entry)) != KEYS:
-        raise EntryError("entry-fields", f"has not the keys {', '.join(KEYS)}")
-    number, actor, policy = entry["n"], entry["actor"], entry["policy"]
-    right = (
-        type(entry["v"]) is int
-        and entry["v"] == VERSION
-        and type(number) is int
-        and 0 <= number <= MOST_COUNT
-        and all(type(entry[name]) is str for name in ("t", "type", "probe", "boot", "code", "policy"))
-        and type(actor) is list
-        and all(type(each) is str for each in actor)
-        and _BOOT.fullmatch(entry["boot"])
-        and _DIGEST.fullmatch(entry["code"])
-        and (not policy or _DIGEST.fullmatch(policy))
-        and is_probe(entry["probe"])
-        and is_time(entry["t"])
-        and type(entry["data"]) is dict
-    )
-    if not right:
-        raise EntryError("entry-fields", "has a key whose value cannot be")
+    if not is_right:
+        raise EntryError("entry-fields", "has not the keys of an entry, or one whose value cannot be")
     kind = KINDS.get(entry["type"])
     if kind is None:
         raise EntryError("type-unknown", f"has the type {entry['type'][:40]!r}, which is not known")
     fault = kind.fault(entry["data"])
     if fault is not None:
         raise EntryError("entry-data", f"of type {entry['type']} {fault}")
+    return entry
+
+
+def _has_fields(entry: Mapping[str, Any]) -> bool:
+    """Say whether an entry has every key of one and no other, with values that can be."""
+    if entry.keys() != KEYS:
+        return False
+    number, actor = entry["n"], entry["actor"]
+    texts = (entry["boot"], entry["code"], entry["policy"], entry["probe"], entry["t"], entry["type"])
+    return (
+        type(entry["v"]) is int
+        and entry["v"] == VERSION
+        and type(number) is int
+        and 0 <= number <= MOST_COUNT
+        and list(map(type, texts)) == ALL_TEXT
+        and type(actor) is list
+        and (not actor or all(type(each) is str for each in actor))
+        and type(entry["data"]) is dict
+        and _is_whose(*texts[:4])
+        and is_time(texts[4])
+    )
+
+
+def _spell_checked(entry: Mapping[str, Any]) -> str:
+    """Spell an entry whose fields are right; a type that is not known may come out wrong."""
+    actor = _encode(entry["actor"]) if entry["actor"] else "[]"
+    return (
+        f'{{"actor":{actor},"boot":"{entry["boot"]}","code":"{entry["code"]}","data":{_encode(entry["data"])},'
+        f'"n":{entry["n"]},"policy":"{entry["policy"]}","probe":"{entry["probe"]}","t":"{entry["t"]}",'
+        f'"type":"{entry["type"]}","v":{VERSION}}}'
+    )
 
 
 def is_probe(name: str) -> bool:
@@ -137,10 +150,20 @@ def is_probe(name: str) -> bool:
     return _PROBE.fullmatch(name) is not None
 
 
+@lru_cache(64)
+def _is_whose(boot: str, code: str, policy: str, probe: str) -> bool:
+    """Check what is the same in many entries."""
+    digests = _DIGEST.fullmatch(code) and (not policy or _DIGEST.fullmatch(policy))
+    return bool(digests and _BOOT.fullmatch(boot) and is_probe(probe))
+
+
 def is_time(text: str) -> bool:
     """Say whether a text is a time as entries have it."""
-    if not _TIME.fullmatch(text):
-        return False
+    return _TIME.fullmatch(text) is not None and _is_second(text[:-5])
+
+
+@lru_cache(64)
+def _is_second(text: str) -> bool:
     try:
         datetime.fromisoformat(text)
     except ValueError:
@@ -158,4 +181,4 @@ def _second(seconds: int) -> str:
     return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}"
 
 
-__all__ = ["GENESIS", "EntryError", "Speller", "check_entry", "decode_entry", "is_probe", "is_time", "spell_time"]
+__all__ = ["GENESIS", "EntryError", "Speller", "decode_entry", "is_probe", "is_time", "spell_time"]

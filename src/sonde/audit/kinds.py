@@ -4,41 +4,59 @@ docs/audit.md explains each; a test holds the two together.
 """
 
 from collections.abc import Mapping
-from types import MappingProxyType
-from typing import NamedTuple
+from dataclasses import dataclass, field
+from functools import cached_property
 
 TEXT, COUNT, TEXTS = "text", "count", "texts"
 
 
-class Kind(NamedTuple):
+@dataclass(frozen=True)
+class Kind:
     """Keys that an entry's data must have, and may have besides, each with what it holds."""
 
     needed: Mapping[str, str]
-    optional: Mapping[str, str] = MappingProxyType({})
+    optional: Mapping[str, str] = field(default_factory=dict)
     meaning: str = ""
 
     def fault(self, data: Mapping[str, object]) -> str | None:
         """Say what is wrong with data, or None."""
-        needed, optional = self.needed, self.optional
-        for name in needed:
+        names, types, counts, lists = self._usual
+        if list(data) != names or list(map(type, data.values())) != types:
+            return self._unusual(data)
+        for name in counts:
+            if not 0 <= data[name] <= MOST_COUNT:  # type: ignore[operator]
+                return f"has a {name} that is no count"
+        for name in lists:
+            if any(type(each) is not str for each in data[name]):  # type: ignore[attr-defined]
+                return f"has a {name} that is no list of texts"
+        return None
+
+    @cached_property
+    def _usual(self) -> tuple[list[str], list[type], list[str], list[str]]:
+        """Give the names in the order of canonical data without optional ones, their types, counts and lists."""
+        names = sorted(self.needed)
+        of = {kind: [name for name in names if self.needed[name] == kind] for kind in PYTHON}
+        return names, [PYTHON[self.needed[name]] for name in names], of[COUNT], of[TEXTS]
+
+    def _unusual(self, data: Mapping[str, object]) -> str | None:
+        """Say what is wrong with data that may be in another order, or have optional keys."""
+        for name in self.needed:
             if name not in data:
                 return f"has no {name}"
         for name, value in data.items():
-            holds = needed.get(name) or optional.get(name)
+            holds = self.needed.get(name) or self.optional.get(name)
             if holds is None:
-                return f"knows no {name}"
-            kind = type(value)
-            if holds == COUNT:
-                right = kind is int and 0 <= value <= MOST_COUNT  # type: ignore[operator]
-            elif holds == TEXT:
-                right = kind is str
-            else:
-                right = kind is list and all(type(each) is str for each in value)  # type: ignore[attr-defined]
-            if not right:
+                return f"knows no {name[:40]}"
+            if type(value) is not PYTHON[holds]:
                 return f"has a {name} that is no {holds}"
+            if holds == COUNT and not 0 <= value <= MOST_COUNT:  # type: ignore[operator]
+                return f"has a {name} that is no count"
+            if holds == TEXTS and any(type(each) is not str for each in value):  # type: ignore[attr-defined]
+                return f"has a {name} that is no list of texts"
         return None
 
 
+PYTHON: Mapping[str, type] = {TEXT: str, COUNT: int, TEXTS: list}
 MOST_COUNT = (1 << 63) - 1
 _ACCOUNT = {"authorisation": TEXT, "reason": TEXT, "messages": COUNT, "octets": COUNT, "refused": TEXTS}
 
