@@ -58,6 +58,7 @@ class Kind:
 
 PYTHON: Mapping[str, type] = {TEXT: str, COUNT: int, TEXTS: list}
 MOST_COUNT = (1 << 63) - 1
+MOST_HEARTBEAT_S = 86_400
 _ACCOUNT = {"authorisation": TEXT, "reason": TEXT, "messages": COUNT, "octets": COUNT, "refused": TEXTS}
 
 KINDS: Mapping[str, Kind] = {
@@ -138,4 +139,4 @@ KINDS: Mapping[str, Kind] = {
     "degraded": Kind({"what": TEXT, "reason": TEXT}, meaning="something does not work as it should"),
 }
 
-__all__ = ["COUNT", "KINDS", "MOST_COUNT", "TEXT", "TEXTS", "Kind"]
+__all__ = ["COUNT", "KINDS", "MOST_COUNT", "MOST_HEARTBEAT_S", "TEXT", "TEXTS", "Kind"]

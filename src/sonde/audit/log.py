@@ -31,6 +31,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sonde.audit.entry import GENESIS, EntryError, Speller, decode_entry, is_probe, spell_time
 from sonde.audit.error import AuditError
 from sonde.audit.folder import LackError, beyond, read_checkpoint_file, read_log
+from sonde.audit.kinds import MOST_HEARTBEAT_S
 from sonde.audit.note import Checkpoint, NoteError, Signer, open_note, read_checkpoint, read_signer, sign, split_note
 from sonde.audit.stamp import code_digest
 from sonde.audit.tiles import CHECKPOINT, ENTRIES, pack_entries, tile_path
@@ -88,6 +89,10 @@ class AuditLog:
         """
         if probe and not is_probe(probe):
             raise AuditError(f"A probe cannot be named {probe[:80]!r}; use letters, digits, '.', '-' and '_'.")
+        if not 0 <= heartbeat_s <= MOST_HEARTBEAT_S:
+            raise AuditError(
+                f"A heartbeat every {heartbeat_s} s says nothing; write {MOST_HEARTBEAT_S} s (a day) or less."
+            )
         log = cls(folder, _lock(folder), clock, heartbeat_s)
         try:
             log._begin(keys, probe)

@@ -16,6 +16,7 @@ from typing import Any, ClassVar, TypeAlias
 
 from sonde.audit.entry import GENESIS, EntryError, decode_entry
 from sonde.audit.folder import Fault
+from sonde.audit.kinds import MOST_HEARTBEAT_S
 
 Entry: TypeAlias = dict[str, Any]
 
@@ -154,6 +155,9 @@ class Story:
 
     def _boot(self, number: int, data: Entry) -> None:
         self._heartbeat_s = data["heartbeat_s"]
+        if self._heartbeat_s > MOST_HEARTBEAT_S:
+            self.fault("entry-data", number, "promises heartbeats so rare that they say nothing")
+            self._heartbeat_s = 0
         previous = self._previous
         if previous is None:
             return
@@ -196,7 +200,7 @@ class Story:
         if not (data["networks"] or data["mail_domains"] or data["captures"]):
             self.fault("authorisation-scope", number, "the authorisation has no scope")
         begins, ends = _time(data["not_before"]), _time(data["not_after"])
-        if begins is None or ends is None or not begins < ends <= begins + LONGEST:
+        if begins is None or ends is None or ends <= begins or ends - begins > LONGEST:
             self.fault("authorisation-time", number, "the authorisation has no time, or one longer than 14 days")
             return
         now = datetime.fromisoformat(self._now)

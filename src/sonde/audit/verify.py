@@ -7,16 +7,28 @@ A log rebuilt without one entry and signed again verifies by itself. What finds 
 checkpoint, kept by somebody else: `since` (ACCOUNTABILITY §5).
 """
 
+import base64
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from sonde.audit.entry import decode_entry
 from sonde.audit.error import AuditError
 from sonde.audit.folder import Fault, LackError, beyond, read_checkpoint_file, read_log
-from sonde.audit.note import Checkpoint, NoteError, Verifier, read_checkpoint, split_note, verified
+from sonde.audit.note import (
+    Checkpoint,
+    NoteError,
+    Verifier,
+    open_note,
+    read_checkpoint,
+    read_verifier,
+    split_note,
+    verified,
+)
 from sonde.audit.rules import Story
 from sonde.audit.stamp import digest_folder
+from sonde.audit.tree import consistency_proof, leaf_hash, tree_root
 
 SOUND, VIOLATED, INCOMPLETE = "sound", "violated", "incomplete"
 STATUS = {SOUND: 0, VIOLATED: 1, INCOMPLETE: 2}
@@ -171,4 +183,36 @@ def _check_outputs(place: Path, story: Story, verdict: Verdict) -> None:
             verdict.faults.append(Fault("output-missing", number, text, is_lack=True))
 
 
-__all__ = ["INCOMPLETE", "SOUND", "STATUS", "VIOLATED", "Verdict", "verify"]
+def own_key(folder: Path) -> Verifier:
+    """Give the public key that a log says is its own: right for its operator, and no proof for anybody else."""
+    try:
+        note = read_checkpoint_file(folder)
+    except LackError:
+        raise AuditError(f"There is no audit log in {folder}; `sonde read --audit {folder}` begins one.") from None
+    text, _ = split_note(note)
+    checkpoint = read_checkpoint(text)
+    found = read_log(folder, min(checkpoint.size, 1))
+    if not found.bundles:
+        raise AuditError(f"The audit log {folder} has no first entry, and so no key; it is incomplete.")
+    key = read_verifier(str(decode_entry(found.bundles[0][0])["data"].get("key", "")))
+    open_note(note, key)
+    return key
+
+
+def witness_request(folder: Path, key: Verifier, since: bytes | None = None) -> str:
+    """Give the present checkpoint, or with an older one what a witness is sent (tlog-witness, add-checkpoint)."""
+    note = read_checkpoint_file(folder)
+    if since is None:
+        return note.decode()
+    old, new = read_checkpoint(open_note(since, key)), read_checkpoint(open_note(note, key))
+    found = read_log(folder, new.size)
+    leaves = [leaf_hash(entry) for _, entry in found.entries()]
+    if found.faults or len(leaves) != new.size or not 0 < old.size <= new.size:
+        raise AuditError(f"No proof can be made: {folder} is damaged, or the older checkpoint is newer; verify it.")
+    if tree_root(leaves[: old.size]) != old.root or tree_root(leaves) != new.root:
+        raise AuditError(f"No proof can be made: {folder} is not what was signed then; verify it.")
+    proof = [base64.b64encode(each).decode() for each in consistency_proof(leaves, old.size)]
+    return "\n".join([f"old {old.size}", *proof, "", note.decode()])
+
+
+__all__ = ["INCOMPLETE", "SOUND", "STATUS", "VIOLATED", "Verdict", "own_key", "verify", "witness_request"]

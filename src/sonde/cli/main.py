@@ -17,6 +17,7 @@ from typing import NoReturn
 
 import sonde
 from sonde.cli.arguments import Parser, UsageError, build_parser
+from sonde.cli.audit import add_audit
 from sonde.cli.authorize import add_authorize, add_vault
 
 DONE, COULD_NOT, WRONG_USAGE, DAMAGED, INTERRUPTED, TERMINATED = 0, 1, 2, 3, 130, 143
@@ -55,7 +56,7 @@ def main(argv: list[str] | None = None) -> int:
 def full_parser() -> Parser:
     """Describe every command; docs/cli.md is made from this."""
     runs = {"read": run_read, "query": run_query, "protocols": run_protocols}
-    return build_parser(sonde.__version__, runs, add_authorize, add_vault)
+    return build_parser(sonde.__version__, runs, add_authorize, add_vault, add_audit)
 
 
 def fail(text: str, status: int) -> int:
