@@ -28,7 +28,7 @@ from sonde.audit.note import (
 )
 from sonde.audit.rules import Story
 from sonde.audit.stamp import digest_folder
-from sonde.audit.tree import consistency_proof, leaf_hash, tree_root
+from sonde.audit.tree import WIDTH, consistency_proof, leaf_hash, tree_root
 
 SOUND, VIOLATED, INCOMPLETE = "sound", "violated", "incomplete"
 STATUS = {SOUND: 0, VIOLATED: 1, INCOMPLETE: 2}
@@ -191,7 +191,7 @@ def own_key(folder: Path) -> Verifier:
         raise AuditError(f"There is no audit log in {folder}; `sonde read --audit {folder}` begins one.") from None
     text, _ = split_note(note)
     checkpoint = read_checkpoint(text)
-    found = read_log(folder, min(checkpoint.size, 1))
+    found = read_log(folder, min(checkpoint.size, WIDTH))  # the first bundle; its tiles are looked at elsewhere
     if not found.bundles:
         raise AuditError(f"The audit log {folder} has no first entry, and so no key; it is incomplete.")
     key = read_verifier(str(decode_entry(found.bundles[0][0])["data"].get("key", "")))
