@@ -30,7 +30,7 @@ from sonde.reassemble import (
     new_fragments,
     release_turns,
 )
-from sonde.schema import Record, columns, once, row_dtype, table_name
+from sonde.schema import Record, columns, once, row_dtype
 from sonde.table.flows import (
     ENDED,
     FORCED_END,
@@ -341,7 +341,7 @@ class Lane:
                 match = applications.match if column.kind.name == "text" else applications.match_certificates
                 found = match(out.text, rows[column.name])
                 name_applications(self.shard.flows, slots, found)
-        if desk.wanted and table_name(record) in self.plan.tables:
+        if desk.wanted and self.plan.takes(record):
             keys = np.empty(len(rows), KEY)
             take_keys(self.shard.flows, slots, keys)
             made.batches.append(Batch(record, desk.dissector, rows, out.text[: out.count[TEXT]], keys))

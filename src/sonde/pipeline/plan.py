@@ -47,7 +47,11 @@ class Plan:
 
     def wants(self, dissector: Dissector) -> bool:
         """Say whether any table of a dissector is wanted."""
-        return any(table_name(record) in self.tables for record in dissector.records)
+        return any(self.takes(record) for record in dissector.records)
+
+    def takes(self, record: type[Record]) -> bool:
+        """Say whether a table is wanted, or one that is made of it."""
+        return table_name(record) in self.tables or not self.tables.isdisjoint(record.feeds)
 
     @property
     def protocol_names(self) -> list[str | None]:
@@ -80,7 +84,12 @@ class Plan:
         return np.array([names.get(kind, -1) for kind in TUNNELS], np.int16)
 
     def keep(self, record: type[Record]) -> Wire:
-        """Say field by field whether the policy lets its class leave the parser."""
+        """Say field by field whether the policy lets its class leave the parser.
+
+        What only feeds other tables goes as far as those are wanted; their gate is their own.
+        """
+        if record.feeds:
+            return np.full(len(columns(record)), self.takes(record), np.uint8)
         return np.array([self.gate.keeps(column.field.privacy) for column in columns(record)], np.uint8)
 
     @property
@@ -99,7 +108,8 @@ def all_records() -> dict[str, type[Record]]:
     found: dict[str, type[Record]] = {"flows": FlowRecord}
     for dissector in all_dissectors():
         for record in dissector.records:
-            found.setdefault(table_name(record), record)
+            if not record.feeds:
+                found.setdefault(table_name(record), record)
     return found
 
 

@@ -58,6 +58,8 @@ class Recorder:
     def consume(self, made: Yield) -> None:
         """Take what a lane made of a block."""
         for batch in made.batches:
+            if batch.record.feeds:
+                continue
             name = table_name(batch.record)
             self.batches.setdefault(name, []).append(batch)
             self.waiting[name] += len(batch.rows)

@@ -102,6 +102,8 @@ class Record:
 
     #: Name of the table; by default the class name in lower case without "record".
     table: ClassVar[str]
+    #: Tables that the content stage makes of these rows; such rows themselves leave nowhere.
+    feeds: ClassVar[tuple[str, ...]] = ()
 
     def __init__(self) -> None:
         """Refuse: a record is a declaration."""
