@@ -24,6 +24,7 @@ from sonde.dissect.mail.chunk import (
     put_chunk,
 )
 from sonde.dissect.mail.envelope import TLS_ABSENT, TLS_ASKED, TLS_OFFERED, TLS_REFUSED, TLS_USED, StartTls
+from sonde.dissect.mail.kept import keep_item, put_kept
 from sonde.dissect.mail.lines import (
     CR,
     DOT,
@@ -62,13 +63,8 @@ from sonde.table.out import (
     OWN_ANOMALY,
     UNANSWERED,
     UNASKED,
-    begin_item,
-    begin_text,
     close_row,
-    end_item,
-    end_text,
     open_row,
-    put_octet,
     save,
 )
 from sonde.wire import Int, Row, Wire, find, kernel, octets, starts_folded
@@ -417,32 +413,14 @@ def take_capability(wire: Wire, at: Int, end: Int, conn: Row, out: Outs) -> Int:
         return end
     last = stop - 1 if stop > at and wire[stop - 1] == CR else stop
     if last - at == 1 and wire[at] == DOT:
-        write_capabilities(conn, out)
+        used = np.int64(conn["capability_octets"])
+        record["capabilities"] = put_kept(out.pop3, conn["capabilities"], used, AT.capabilities)
         conn["phase"] = LINES
         return stop + 1
     if last - at == len(STLS_NAME) and starts_folded(wire, at, last, STLS_NAME) and record["starttls"] == TLS_ABSENT:
         record["starttls"] = TLS_OFFERED
-    used, length = np.int64(conn["capability_octets"]), min(last - at, 255)
-    if used + 1 + length <= CAPABILITY_OCTETS:
-        conn["capabilities"][used] = length
-        for offset in range(length):
-            conn["capabilities"][used + 1 + offset] = wire[at + offset]
-        conn["capability_octets"] += 1 + length
+    conn["capability_octets"] = keep_item(conn["capabilities"], np.int64(conn["capability_octets"]), wire, at, last)
     return stop + 1
-
-
-@kernel
-def write_capabilities(conn: Row, out: Outs) -> None:
-    """Write what the server offers into the row."""
-    start, at, end = begin_text(out.pop3), 0, np.int64(conn["capability_octets"])
-    while at < end:
-        item = begin_item(out.pop3)
-        length = np.int64(conn["capabilities"][at])
-        for offset in range(length):
-            put_octet(out.pop3, np.int64(conn["capabilities"][at + 1 + offset]))
-        end_item(out.pop3, item)
-        at += 1 + length
-    out.pop3.rows[conn["row"]]["capabilities"] = end_text(out.pop3, AT.capabilities, start)
 
 
 @kernel

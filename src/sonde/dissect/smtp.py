@@ -64,7 +64,6 @@ from sonde.dissect.mail.queue import (
     HELLO,
     HELO_OCTETS,
     MAIL,
-    MAX_PENDING,
     MESSAGE,
     OTHER,
     PIECE,

@@ -19,6 +19,7 @@ from sonde.dissect.mail.envelope import (
     TLS_USED,
     save_status,
 )
+from sonde.dissect.mail.kept import keep_item, put_kept
 from sonde.dissect.mail.lines import DASH, drop_spaces, reply_code, word_end
 from sonde.dissect.mail.queue import (
     ASKED,
@@ -41,7 +42,7 @@ from sonde.dissect.mail.queue import (
 )
 from sonde.dissect.mail.transfer import begin_data, cut_short
 from sonde.schema import ABSENT
-from sonde.table.out import UNASKED, begin_item, begin_text, end_item, end_text, put_octet, save
+from sonde.table.out import UNASKED, save
 from sonde.wire import Int, Row, Wire, kernel, octets, starts_folded
 
 STARTTLS, XS = octets("starttls"), octets("xxxx")
@@ -95,7 +96,8 @@ def answer(conn: Row, kind: Int, row: Int, code: Int, out: Outs) -> None:
     session = out.smtp_session.rows[conn["session"]]
     good = 200 <= code < 300
     if kind == HELLO and good:
-        write_capabilities(conn, out)
+        used = np.int64(conn["capability_octets"])
+        session["capabilities"] = put_kept(out.smtp_session, conn["capabilities"], used, SESSION.capabilities)
     elif kind == MAIL:
         out.smtp.rows[row]["mail_code"] = code
     elif kind == RCPT:
@@ -164,24 +166,4 @@ def take_capability(wire: Wire, at: Int, end: Int, conn: Row, out: Outs) -> None
     elif end - at >= len(STARTTLS) - 1 and starts_folded(wire, at, end, XS) and starts_folded(wire, at + 3, end, XS):
         session["starttls"] = TLS_STRIPPED
         conn["stripped"] = 1
-    used, length = np.int64(conn["capability_octets"]), min(end - at, 255)
-    if used + 1 + length <= len(conn["capabilities"]):
-        conn["capabilities"][used] = length
-        for offset in range(length):
-            conn["capabilities"][used + 1 + offset] = wire[at + offset]
-        conn["capability_octets"] += 1 + length
-
-
-@kernel
-def write_capabilities(conn: Row, out: Outs) -> None:
-    """Write what the server offers into the session's row."""
-    table = out.smtp_session
-    start, at, end = begin_text(table), 0, np.int64(conn["capability_octets"])
-    while at < end:
-        item = begin_item(table)
-        length = np.int64(conn["capabilities"][at])
-        for offset in range(length):
-            put_octet(table, np.int64(conn["capabilities"][at + 1 + offset]))
-        end_item(table, item)
-        at += 1 + length
-    table.rows[conn["session"]]["capabilities"] = end_text(table, SESSION.capabilities, start)
+    conn["capability_octets"] = keep_item(conn["capabilities"], np.int64(conn["capability_octets"]), wire, at, end)
