@@ -14,11 +14,13 @@ from typing import Any
 import sonde
 from sonde.flow import Limits
 from sonde.identify import Applications
+from sonde.pipeline.places import keys_folder
 from sonde.pipeline.plan import MIB, Plan, choose_tables
+from sonde.pipeline.policies import open_policy
 from sonde.pipeline.recorder import Recorder, schema_of
 from sonde.pipeline.run import Totals, read_all
 from sonde.pipeline.tally import Tally
-from sonde.policy import Gate, load_policy
+from sonde.policy import Gate, Keys
 from sonde.sink import FORMATS, open_sink
 from sonde.source import SourceError, open_source
 from sonde.table.packets import DROPS
@@ -96,6 +98,9 @@ def make_plan(  # noqa: PLR0913 - each by keyword: they are the options of `sond
     tables: Iterable[str] | None = None,
     policy: str = "default",
     *,
+    keys: Path | None = None,
+    signers: Path | None = None,
+    least_policy_version: int = 0,
     lanes: int = 0,
     memory: int = 512 * MIB,
     checksums: str = "ignore",
@@ -104,10 +109,15 @@ def make_plan(  # noqa: PLR0913 - each by keyword: they are the options of `sond
     applications: Iterable[Path] = (),
     seed: int = 0,
 ) -> Plan:
-    """Compile wishes into a plan; ValueError with a sentence for the user where that fails."""
+    """Compile wishes into a plan; ValueError with a sentence for the user where that fails.
+
+    `keys` is the folder of keys, the user's by default; `least_policy_version` the highest
+    version of a policy that the audit log has seen.
+    """
+    terms = open_policy(policy, signers=signers, least_version=least_policy_version)
     return Plan(
-        gate=Gate(load_policy(policy)),
-        tables=choose_tables(tables),
+        gate=Gate(terms, Keys(terms.pseudonym, keys or keys_folder())),
+        tables=choose_tables(tables) - terms.dropped_tables,
         lanes=lanes or default_lanes(),
         memory=memory,
         verify_checksums=checksums == "verify",

@@ -12,10 +12,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from sonde.pipeline.lane import Batch, Yield, span_offsets
-from sonde.pipeline.plan import Plan, all_records
+from sonde.pipeline.plan import Plan, all_records, table_columns
 from sonde.pipeline.tally import Tally, new_sums
-from sonde.record import FlowRecord, build_columns, catalogue, classes, flow_columns
-from sonde.schema import Privacy, columns, table_name
+from sonde.record import FlowRecord, build_columns, declared, flow_columns
+from sonde.schema import Field, columns, table_name
 from sonde.sink import Sink
 from sonde.table.flows import BY_IP_PROTOCOL
 from sonde.table.out import LENGTH_BITS, LENGTH_MASK, shift_spans
@@ -93,8 +93,8 @@ class Recorder:
         tunnels = rows["tunnels"]
         depth = (tunnels > 0).astype(np.int64) + (tunnels & 0xFFFFFF > 0) + (tunnels & 0xFFFF > 0)
         rows = taken_rows(rows, np.argsort(rows["frame"] * 4 + depth, kind="stable"))
-        kinds = classes(FlowRecord, is_flows=True)
-        wanted = {name for name, privacy in kinds.items() if self.plan.gate.keeps(privacy)}
+        kinds = declared(FlowRecord, is_flows=True)
+        wanted = {each for each, field in kinds.items() if self.plan.gate.keeps("flows", each, field)}
         made = flow_columns(rows, wanted, self.plan.seed, self.plan.protocol_names, self.titles)
         self._write("flows", {name: made[name] for name in kinds if name in made}, kinds)
 
@@ -114,8 +114,8 @@ class Recorder:
         if name in dissector.distinct:
             order = self._first_of_each(name, rows[order], text, dissector.distinct[name], order)
         rows, keys = taken_rows(rows, order), taken_rows(keys, order)
-        kinds = classes(record)
-        wanted = {each for each, privacy in kinds.items() if self.plan.gate.keeps(privacy)}
+        kinds = declared(record)
+        wanted = {each for each, field in kinds.items() if self.plan.gate.keeps(name, each, field)}
         made = build_columns(
             record, rows, text, keys, seed=self.plan.seed, anomalies=dissector.anomalies,
             complete=dissector.complete.get(name), names=wanted,
@@ -152,7 +152,7 @@ class Recorder:
         with self.naming:
             self.tally.add_names({name: count for name, count in zip(names, numbers, strict=True) if name})
 
-    def _write(self, name: str, made: dict[str, pa.Array], kinds: Mapping[str, Privacy]) -> Permitted:
+    def _write(self, name: str, made: dict[str, pa.Array], kinds: Mapping[str, Field]) -> Permitted:
         permitted = self.plan.gate.permit(name, made, kinds)
         self.tally.rows[name] += permitted.batch.num_rows
         self.sink.write(permitted)
@@ -195,24 +195,7 @@ def _joined(batches: list[Batch]) -> tuple[Rows, Any, Rows]:
 
 def schema_of(plan: Plan, name: str) -> pa.Schema:
     """Give the Arrow schema that a table has after the gate."""
-    record = all_records()[name]
-    fields = []
-    for column, (kind, field_) in catalogue(record, is_flows=name == "flows").items():
-        if not plan.gate.keeps(field_.privacy):
-            continue
-        technique = plan.gate.policy.technique(field_.privacy)
-        if technique == "pseudonymise":
-            fields.append(pa.field(column, _pseudonyms_of(kind)))
-        else:
-            fields.append(pa.field(column, kind))
-    return pa.schema(fields)
-
-
-def _pseudonyms_of(kind: pa.DataType) -> pa.DataType:
-    """Give the type of what stands for values of a type."""
-    if pa.types.is_boolean(kind):
-        return kind
-    return pa.list_(pa.string()) if pa.types.is_list(kind) else pa.string()
+    return plan.gate.schema(name, table_columns(name))
 
 
 __all__ = ["Recorder", "schema_of"]

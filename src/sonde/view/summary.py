@@ -98,7 +98,7 @@ def _lists(reading: Reading, width: int, style: Style) -> Iterator[str]:
     titles = [item.title for item in plan.applications.items]
     known = {number: sums for number, sums in tally.applications.items() if number >= 0}
     yield from _list("applications", _top(known, titles, total), APPLICATIONS, width, style)
-    if plan.gate.policy.technique(ENDPOINT) != "keep":
+    if plan.gate.policy.of_class(ENDPOINT) != "keep":
         return
     hosts = sorted(tally.hosts.items(), key=lambda item: (-item[1][0], item[0]))
     talkers = [Row(_address(key), "", size(octets), octets / total) for key, (octets,) in hosts[:TALKERS]]
