@@ -27,8 +27,8 @@ class Parser(argparse.ArgumentParser):
         raise UsageError(f"{message}; see `{self.prog} --help`.")
 
 
-def build_parser(version: str, run: Commands) -> Parser:
-    """Describe commands and options; `run` carries them out."""
+def build_parser(version: str, run: Commands, *more: Callable[["Subparsers"], None]) -> Parser:
+    """Describe commands and options; `run` carries them out, and `more` describes those of other files."""
     parser = Parser(
         prog="sonde",
         description="An accountable network probe: captures in, typed records out.",
@@ -39,6 +39,8 @@ def build_parser(version: str, run: Commands) -> Parser:
     _add_read(commands, run["read"])
     _add_query(commands, run["query"])
     _add_protocols(commands, run["protocols"])
+    for add in more:
+        add(commands)
     return parser
 
 

@@ -16,7 +16,8 @@ from types import FrameType
 from typing import NoReturn
 
 import sonde
-from sonde.cli.arguments import UsageError, build_parser
+from sonde.cli.arguments import Parser, UsageError, build_parser
+from sonde.cli.authorize import add_authorize, add_vault
 
 DONE, COULD_NOT, WRONG_USAGE, DAMAGED, INTERRUPTED, TERMINATED = 0, 1, 2, 3, 130, 143
 
@@ -27,7 +28,7 @@ class Terminated(KeyboardInterrupt):
 
 def main(argv: list[str] | None = None) -> int:
     """Run the command line; give the exit status."""
-    parser = build_parser(sonde.__version__, {"read": run_read, "query": run_query, "protocols": run_protocols})
+    parser = full_parser()
     try:
         args = parser.parse_args(argv)
         if args.command is None:
@@ -49,6 +50,12 @@ def main(argv: list[str] | None = None) -> int:
     except (ValueError, OSError) as error:
         return fail(sentence(error), COULD_NOT)
     return status
+
+
+def full_parser() -> Parser:
+    """Describe every command; docs/cli.md is made from this."""
+    runs = {"read": run_read, "query": run_query, "protocols": run_protocols}
+    return build_parser(sonde.__version__, runs, add_authorize, add_vault)
 
 
 def fail(text: str, status: int) -> int:
