@@ -11,11 +11,11 @@ from collections.abc import Callable
 
 import numpy as np
 
+from sonde.policy.keys import Key
 from sonde.policy.prefix import PrefixPreserving
 from sonde.policy.pseudonyms import key_states, pseudonyms
 from sonde.policy.techniques import Task, transform
 from sonde.policy.terms import PREFIX, PSEUDONYMISE, TRUNCATE, Policy
-from sonde.policy.keys import Key
 from sonde.schema import ENDPOINT, PERSON, Field, Privacy
 from sonde.table.arrow import texts_column
 

@@ -12,8 +12,9 @@ from sonde.policy.prefix import PrefixPreserving
 # Key and addresses of sample_trace_raw.dat and sample_trace_sanitized.dat in the source distribution of
 # Crypto-PAn 1.0 (Jinliang Fan, Georgia Institute of Technology, 2002), each distinct address once.
 KEY = bytes(
-    [21, 34, 23, 141, 51, 164, 207, 128, 19, 10, 91, 22, 73, 144, 125, 16]
-    + [216, 152, 143, 131, 121, 121, 101, 39, 98, 87, 76, 45, 42, 132, 34, 2]
+    int(octet)
+    for octet in """21 34 23 141 51 164 207 128 19 10 91 22 73 144 125 16
+                    216 152 143 131 121 121 101 39 98 87 76 45 42 132 34 2""".split()
 )
 V4 = """
 128.11.68.132 135.242.180.132    129.118.74.4 134.136.186.123     130.132.252.244 133.68.164.234

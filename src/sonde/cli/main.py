@@ -18,6 +18,7 @@ from typing import NoReturn
 import sonde
 from sonde.cli.arguments import Parser, UsageError, build_parser
 from sonde.cli.authorize import add_authorize, add_vault
+from sonde.cli.policy import add_policy, add_retention, add_selftest
 
 DONE, COULD_NOT, WRONG_USAGE, DAMAGED, INTERRUPTED, TERMINATED = 0, 1, 2, 3, 130, 143
 
@@ -55,7 +56,7 @@ def main(argv: list[str] | None = None) -> int:
 def full_parser() -> Parser:
     """Describe every command; docs/cli.md is made from this."""
     runs = {"read": run_read, "query": run_query, "protocols": run_protocols}
-    return build_parser(sonde.__version__, runs, add_authorize, add_vault)
+    return build_parser(sonde.__version__, runs, add_policy, add_retention, add_selftest, add_authorize, add_vault)
 
 
 def fail(text: str, status: int) -> int:
@@ -84,6 +85,7 @@ def sentence(error: Exception) -> str:
 def run_read(args: argparse.Namespace) -> int:
     """Carry out `sonde read`."""
     from sonde.flow import Limits
+    from sonde.pipeline.places import keys_folder
     from sonde.pipeline.plan import PlanError
     from sonde.pipeline.read import find_captures, make_plan, read_captures, seed_of
     from sonde.policy import PolicyError
@@ -94,6 +96,8 @@ def run_read(args: argparse.Namespace) -> int:
         plan = make_plan(
             args.tables,
             args.policy,
+            keys=keys_folder(args.keys),
+            signers=Path(args.signers) if args.signers else None,
             lanes=args.lanes,
             memory=args.memory,
             checksums=args.checksums,

@@ -142,6 +142,7 @@ def read_captures(
         raise OutputError(f"There is no format {form!r}; there are {', '.join(FORMATS)}.")
     began = time.monotonic()
     captures = find_captures(paths)
+    plan.gate.keys.destroy_expired()
     aside = _make_aside(out)
     try:
         sink = open_sink(form, aside, {name: schema_of(plan, name) for name in sorted(plan.tables)})
@@ -201,7 +202,7 @@ def _manifest(
         }
         place = Path(path)
         if path != "-" and place.is_file():
-            entry["modified_ns"] = place.stat().st_mtime_ns
+            entry["modified_ns"] = _cut(plan, place.stat().st_mtime_ns)
             if digest:
                 with place.open("rb") as file:
                     entry["sha256"] = hashlib.file_digest(file, "sha256").hexdigest()
@@ -213,15 +214,10 @@ def _manifest(
         "sonde": sonde.__version__,
         "format": form,
         "inputs": inputs,
-        "policy": {
-            "name": plan.gate.policy.name,
-            "digest": plan.gate.policy.digest,
-            "techniques": dict(sorted(plan.gate.applied.items())),
-            "notice": plan.gate.policy.notice,
-        },
+        "policy": _policy_told(plan),
         "packets": {"in": totals.frames, "recorded": recorded, "dropped": drops},
-        "first_ns": totals.first_ns,
-        "last_ns": totals.last_ns,
+        "first_ns": _cut(plan, totals.first_ns),
+        "last_ns": _cut(plan, totals.last_ns),
         "tables": {
             name: {"rows": int(recorder.tally.rows[name]), "files": files.get(name, [])}
             for name in sorted(plan.tables | set(files))
@@ -229,6 +225,32 @@ def _manifest(
         "bounds": {name: count for name, count in totals.bounds.items() if name != "flows_begun" and count},
         "internal_errors": sorted(set(totals.faults))[:20],
     }
+
+
+def _cut(plan: Plan, time_ns: int) -> int:
+    """Cut a time as the policy cuts those of records."""
+    return time_ns - time_ns % (plan.gate.policy.truncation.times_ns or 1)
+
+
+def _policy_told(plan: Plan) -> dict[str, Any]:
+    """Say under which policy a dataset was made, and what was applied to each column."""
+    policy, gate = plan.gate.policy, plan.gate
+    told: dict[str, Any] = {
+        "name": policy.name,
+        "digest": policy.digest,
+        "techniques": dict(sorted(gate.applied.items())),
+        "notice": policy.notice,
+    }
+    if not policy.is_built_in:
+        told |= {
+            "version": policy.version,
+            "operator": policy.operator,
+            "purpose": policy.purpose,
+            "signed_by": list(policy.signed_by),
+            "tables_dropped": sorted(policy.dropped_tables),
+            "epochs": len(gate.keys),
+        }
+    return told
 
 
 __all__ = ["OutputError", "Reading", "find_captures", "make_plan", "read_captures", "seed_of"]

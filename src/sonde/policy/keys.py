@@ -121,6 +121,12 @@ class Keys:
                 self._keys[epoch] = Key(self._kept_secret(epoch) if kept else secrets.token_bytes(SECRET_OCTETS))
             return self._keys[epoch]
 
+    def destroy_expired(self) -> list[str]:
+        """Destroy the kept keys whose time is over, and give their names."""
+        if self.folder is None:
+            return []
+        return destroy_expired(self.folder.parent, time.time_ns(), told=self.told)
+
     def _kept_secret(self, epoch: int) -> bytes:
         """Read the key of an epoch, or make it; of two who make it, the first wins."""
         assert self.folder is not None  # noqa: S101 - asked only where keys are kept

@@ -102,6 +102,8 @@ class Policy:
     retention: Retention = Retention()
     signatures: Signatures = Signatures()
     audit: Audit = Audit()
+    #: Fingerprints of the distinct keys whose signatures on the file were verified.
+    signed_by: tuple[str, ...] = ()
     #: The exact octets of the file, over which signatures are made; empty for a built-in policy.
     octets: bytes = field(default=b"", repr=False)
 
