@@ -1,5 +1,6 @@
 """Crypto-PAn: byte-equal to the sample of its authors, for IPv4, and to other implementations, for IPv6."""
 
+from concurrent.futures import ThreadPoolExecutor
 from ipaddress import ip_address
 
 import numpy as np
@@ -88,3 +89,11 @@ def test_no_addresses_are_no_addresses() -> None:
 def test_a_short_key_is_refused() -> None:
     with pytest.raises(ValueError, match="32 octets"):
         PrefixPreserving(KEY[:31])
+
+
+def test_several_threads_map_at_once() -> None:
+    mapped = PrefixPreserving(KEY)
+    many = np.random.default_rng(7).integers(0, 256, (20_000, 4), np.uint8)
+    expected = mapped.addresses(many)
+    with ThreadPoolExecutor(4) as pool:
+        assert all((found == expected).all() for found in pool.map(mapped.addresses, [many] * 8))

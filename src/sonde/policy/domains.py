@@ -24,9 +24,14 @@ def _suffixes() -> Any:  # noqa: ANN401 - the package's own class
 
 
 def spelled_domain(text: str) -> str:
-    """Give a host name in lower case without the root's dot; empty where it is none."""
+    """Give a host name in lower case without the root's dot; empty where it is none.
+
+    What ends in a number is an address or part of one (RFC 3696 §2), and no name.
+    """
     name = text.lower().removesuffix(".")
-    return name if len(name) <= LONGEST_NAME and _NAME.fullmatch(name) else ""
+    if len(name) > LONGEST_NAME or not _NAME.fullmatch(name) or name.rpartition(".")[2].isdecimal():
+        return ""
+    return name
 
 
 @lru_cache(_REMEMBERED)

@@ -9,7 +9,6 @@ an error.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 
 import numpy as np
 import pyarrow as pa
@@ -29,17 +28,15 @@ TIMES = ("ts", "start")
 _SEAL = take_seal()
 
 
-@dataclass
 class Gate:
     """Applies one policy to columns, under the keys of its epochs."""
 
-    policy: Policy
-    keys: Keys = None  # type: ignore[assignment] # made below, of the policy's own terms
-    applied: dict[str, dict[str, str]] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        """Keep keys nowhere unless told where."""
-        self.keys = self.keys or Keys(self.policy.pseudonym)
+    def __init__(self, policy: Policy, keys: Keys | None = None) -> None:
+        """Take a policy, and its keys; without them they are kept nowhere."""
+        self.policy = policy
+        self.keys = Keys(policy.pseudonym) if keys is None else keys
+        #: The technique applied to each column so far, by table.
+        self.applied: dict[str, dict[str, str]] = {}
 
     def keeps(self, table: str, column: str, declared: Field) -> bool:
         """Say whether a field leaves the parser in any form."""

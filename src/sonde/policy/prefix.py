@@ -36,8 +36,8 @@ class PrefixPreserving:
         if len(key) != KEY_OCTETS:
             raise ValueError(f"a key of Crypto-PAn has {KEY_OCTETS} octets")
         # ECB of single blocks is the pseudorandom function that Crypto-PAn is built of; no text is encrypted.
-        self._encryptor = Cipher(algorithms.AES(key[:BLOCK]), modes.ECB()).encryptor()  # noqa: S305
-        self._pad = np.frombuffer(self._encryptor.update(key[BLOCK:]), np.uint8)
+        self._cipher = Cipher(algorithms.AES(key[:BLOCK]), modes.ECB())  # noqa: S305
+        self._pad = np.frombuffer(self._cipher.encryptor().update(key[BLOCK:]), np.uint8)
 
     def addresses(self, octets: Wire) -> Wire:
         """Map addresses, a row of 4 or 16 octets each; the same key gives the same."""
@@ -54,7 +54,8 @@ class PrefixPreserving:
         wide[:, :size] = octets
         # One block for each bit: the bits before it, then the pad from there on.
         blocks = (wide[:, None, :] & masks) | (self._pad & ~masks)
-        turned = np.frombuffer(self._encryptor.update(blocks.tobytes()), np.uint8)
+        # An encryptor of its own: several threads write, and one encryptor serves one thread.
+        turned = np.frombuffer(self._cipher.encryptor().update(blocks.tobytes()), np.uint8)
         first_bits = turned.reshape(len(octets), bits, BLOCK)[:, :, 0] >> 7
         return np.packbits(first_bits, axis=1) ^ octets
 
