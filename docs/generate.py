@@ -4,8 +4,8 @@ import argparse
 from collections.abc import Iterator
 from pathlib import Path
 
-import sonde
-from sonde.cli.arguments import Parser, build_parser
+from sonde.cli.arguments import Parser
+from sonde.cli.main import full_parser
 from sonde.dissect import all_dissectors
 from sonde.pipeline.plan import all_records
 from sonde.record import catalogue
@@ -87,7 +87,7 @@ def _fields(record: type[Record], *, is_flows: bool) -> Iterator[str]:
 
 def cli() -> str:
     """Compose the reference of the command line."""
-    parser = build_parser(sonde.__version__, {name: lambda _: 0 for name in ("read", "query", "protocols")})
+    parser = full_parser()
     lines = ["# The command line", "", MADE, parser.description or "", ""]
     lines += [
         "Exit status: 0 done, 1 could not, 2 wrong usage, 3 done with damaged input, 130 interrupted,",
@@ -101,11 +101,14 @@ def cli() -> str:
     return "\n".join(lines)
 
 
-def _commands(parser: Parser) -> dict[str, Parser]:
+def _commands(parser: Parser, above: str = "") -> dict[str, Parser]:
+    """Give commands by name; those of several acts by each act's."""
+    found: dict[str, Parser] = {}
     for action in parser._actions:  # argparse has no other way to ask
         if isinstance(action, argparse._SubParsersAction):
-            return dict(action.choices)
-    raise AssertionError("there are commands")
+            for name, command in action.choices.items():
+                found |= _commands(command, f"{above}{name} ") or {f"{above}{name}": command}
+    return found
 
 
 def _command(name: str, parser: Parser) -> Iterator[str]:

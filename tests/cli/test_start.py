@@ -23,7 +23,9 @@ def test_importing_the_library_imports_nothing_slow() -> None:
     assert loaded("import sonde; dir(sonde); sonde.__version__") == set()
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["read", "--help"], ["query", "--help"], []])
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["--version"], ["read", "--help"], ["query", "--help"], ["vault", "--help"], []]
+)
 def test_help_imports_nothing_slow(arguments: list[str]) -> None:
     code = f"import sonde.cli.main; exec({RUN!r})"
     assert loaded(f"arguments = {arguments!r}; {code}") == set()
@@ -39,9 +41,17 @@ def test_reading_with_kept_kernels_does_not_import_the_compiler() -> None:
     assert "numba" not in loaded(code)
 
 
-@pytest.mark.parametrize("command", ["read", "query", "protocols"])
+COMMANDS = ["read", "query", "protocols", "authorize", "vault"]
+ACTS = [f"authorize {act}" for act in "draft sign show check revoke".split()] + [
+    "vault keygen",
+    "vault list",
+    "vault open",
+]
+
+
+@pytest.mark.parametrize("command", COMMANDS + ACTS)
 def test_every_command_shows_an_example(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as left:
-        main([command, "--help"])
+        main([*command.split(), "--help"])
     assert left.value.code == DONE
     assert f"Example: sonde {command}" in capsys.readouterr().out

@@ -27,8 +27,8 @@ class Parser(argparse.ArgumentParser):
         raise UsageError(f"{message}; see `{self.prog} --help`.")
 
 
-def build_parser(version: str, run: Commands) -> Parser:
-    """Describe commands and options; `run` carries them out."""
+def build_parser(version: str, run: Commands, *more: Callable[["Subparsers"], None]) -> Parser:
+    """Describe commands and options; `run` carries them out, and `more` describes those of other files."""
     parser = Parser(
         prog="sonde",
         description="An accountable network probe: captures in, typed records out.",
@@ -39,6 +39,8 @@ def build_parser(version: str, run: Commands) -> Parser:
     _add_read(commands, run["read"])
     _add_query(commands, run["query"])
     _add_protocols(commands, run["protocols"])
+    for add in more:
+        add(commands)
     return parser
 
 
@@ -54,7 +56,9 @@ def _add_read(commands: Subparsers, run: Callable[[argparse.Namespace], int]) ->
     add("-o", "--output", metavar="DIR", help="where to write (default: NAME.sonde here)")
     add("--format", choices=FORMATS, default="parquet", help="form of the output (default: parquet)")
     add("--tables", type=names, metavar="A,B", help="tables wanted (default: all); flows alone is fastest")
-    add("--policy", default="default", metavar="NAME", help="default or clear (default: default)")
+    add("--policy", default="default", metavar="POLICY", help="default, clear, strict, or a file (default: default)")
+    add("--signers", metavar="FILE", help="allowed_signers, if the policy asks for signatures")
+    add("--keys", metavar="DIR", help="where keys are kept (default: $SONDE_KEYS, or the user's state folder)")
     add("--checksums", choices=("ignore", "verify"), default="ignore", help="drop what fails them")
     add("--memory", type=octets, default="512M", metavar="SIZE", help="budget of the flow tables (default: 512M)")
     add("--lanes", type=lanes, default=0, metavar="N", help="threads (default: one for each core but one, up to 4)")

@@ -16,7 +16,9 @@ from types import FrameType
 from typing import NoReturn
 
 import sonde
-from sonde.cli.arguments import UsageError, build_parser
+from sonde.cli.arguments import Parser, UsageError, build_parser
+from sonde.cli.authorize import add_authorize, add_vault
+from sonde.cli.policy import add_policy, add_retention, add_selftest
 
 DONE, COULD_NOT, WRONG_USAGE, DAMAGED, INTERRUPTED, TERMINATED = 0, 1, 2, 3, 130, 143
 
@@ -27,7 +29,7 @@ class Terminated(KeyboardInterrupt):
 
 def main(argv: list[str] | None = None) -> int:
     """Run the command line; give the exit status."""
-    parser = build_parser(sonde.__version__, {"read": run_read, "query": run_query, "protocols": run_protocols})
+    parser = full_parser()
     try:
         args = parser.parse_args(argv)
         if args.command is None:
@@ -49,6 +51,12 @@ def main(argv: list[str] | None = None) -> int:
     except (ValueError, OSError) as error:
         return fail(sentence(error), COULD_NOT)
     return status
+
+
+def full_parser() -> Parser:
+    """Describe every command; docs/cli.md is made from this."""
+    runs = {"read": run_read, "query": run_query, "protocols": run_protocols}
+    return build_parser(sonde.__version__, runs, add_policy, add_retention, add_selftest, add_authorize, add_vault)
 
 
 def fail(text: str, status: int) -> int:
@@ -77,6 +85,7 @@ def sentence(error: Exception) -> str:
 def run_read(args: argparse.Namespace) -> int:
     """Carry out `sonde read`."""
     from sonde.flow import Limits
+    from sonde.pipeline.places import keys_folder
     from sonde.pipeline.plan import PlanError
     from sonde.pipeline.read import find_captures, make_plan, read_captures, seed_of
     from sonde.policy import PolicyError
@@ -87,6 +96,8 @@ def run_read(args: argparse.Namespace) -> int:
         plan = make_plan(
             args.tables,
             args.policy,
+            keys=keys_folder(args.keys),
+            signers=Path(args.signers) if args.signers else None,
             lanes=args.lanes,
             memory=args.memory,
             checksums=args.checksums,

@@ -124,7 +124,7 @@ class Lane:
             new_flows(plan.most_flows),
             new_streams(MOST_STREAMS, STREAM_BUDGET),
             new_fragments(later_wins=plan.overlap_last),
-            (decoding, plan.limits.as_array(), plan.servers, chosen),
+            (decoding, plan.limits.as_array(), plan.servers, chosen, plan.scope),
             number,
         )
         self.results = new_results(1 << 12)
