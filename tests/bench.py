@@ -82,7 +82,7 @@ def trial(
     if from_pool:
         _move_to_pool(turns, bytes(wire), streams)
         wire = bytearray()
-    tables = {record: new_out(record, 256, room) for record in dissector.records}
+    tables = {record: new_out(record, 4096, room) for record in dissector.records}
     out = outs(dissector, list(tables.values()))
     order = np.arange(len(messages), dtype=np.int64)
     octets_array = np.frombuffer(bytes(wire) or b"\0", np.uint8)

@@ -17,10 +17,23 @@ def read(name: str, sample: Sample, **wishes: Any) -> Rows:
     """Show a sample to the dissector of a protocol; give its rows by table, without what stays inside."""
     rows = trial(dissector_of(name), sample.messages, stream=sample.stream, ports=sample.ports, **wishes)
     internal = _internal(name)
+    fed = {table_name(record) for record in dissector_of(name).records if record.feeds}
     return {
-        table: [{key: value for key, value in row.items() if (table, key) not in internal} for row in found]
+        table: _pieced_together(found)
+        if table in fed
+        else [{key: value for key, value in row.items() if (table, key) not in internal} for row in found]
         for table, found in rows.items()
     }
+
+
+def _pieced_together(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Put octets that go on to the content stage together by message: how they were cut means nothing."""
+    found: dict[int, dict[str, Any]] = {}
+    for row in rows:
+        whole = found.setdefault(row["message"], {"octets": b"", "marks": 0, "status": 0})
+        whole["octets"] += row["octets"]
+        whole["marks"] |= row["marks"]
+    return list(found.values())
 
 
 @cache

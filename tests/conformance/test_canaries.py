@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Iterator
+from datetime import datetime as dt
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +12,16 @@ import pytest
 
 from sonde.cli.main import main
 from sonde.pipeline.plan import all_records, table_columns
+from sonde.policy import BUILT_IN
+from sonde.policy.document import NEEDED
+from sonde.policy.domains import registrable
 from sonde.schema import Privacy
 from sonde.sink import FORMATS
 from tests.conformance.samples import NAMES, capture_of_all, samples_of
 from tests.maker import write_pcap
 
+#: Addresses that are their own prefix, or the same under any mask.
+PREFIXES = {"0.0.0.0", "::"}
 SHORTEST, WORD = 4, 8  # shorter values stand in outputs by chance, and as parts of longer words
 
 
@@ -80,8 +86,45 @@ def leaked(canaries: set[str], out: str) -> list[str]:
     ]
 
 
+#: A policy file as strict as can be, and one that shortens: networks are those of `capture_of_all`.
+FILE = """\
+schema = 1
+version = 1
+operator = "Test"
+contact = "abuse@example.org"
+purpose = "research"
+valid_until = 2999-01-01T00:00:00Z
+[[network]]
+cidr = "2001:db8::/48"
+role = "clients"
+[classes]
+ENDPOINT = "{endpoint}"
+PERSON = "{person}"
+[truncate]
+times = "1m"
+[signatures]
+policy = 0
+"""
+DROPPED = [
+    f'"{table}.{name}" = "drop"\n' for table in all_records() for name in table_columns(table) if name not in NEEDED
+]
+FILES = {
+    "bare": FILE.format(endpoint="drop", person="drop") + "[fields]\n" + "".join(DROPPED),
+    "dropping": FILE.format(endpoint="drop", person="drop"),
+    "shortening": FILE.format(endpoint="truncate", person="pseudonymise"),
+    "mapping": FILE.format(endpoint="prefix-preserving", person="drop"),
+}
+POLICIES = [*BUILT_IN, *FILES]
+NO_ENDPOINT = ["strict", *FILES]  # under which nothing of that class may be told as it was
+
+
+@pytest.fixture(autouse=True)
+def keys(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("SONDE_KEYS", str(tmp_path / "keys"))
+
+
 @pytest.mark.parametrize("form", FORMATS)
-@pytest.mark.parametrize("policy", ["default", "clear"])
+@pytest.mark.parametrize("policy", POLICIES)
 def test_no_secret_is_in_any_output(capture: Path, capfd: pytest.CaptureFixture[str], form: str, policy: str) -> None:
     secrets = {secret.decode("latin-1") for name in NAMES for sample in samples_of(name) for secret in sample.secrets}
     assert secrets
@@ -93,11 +136,49 @@ def test_no_secret_is_in_any_output(capture: Path, capfd: pytest.CaptureFixture[
 def test_no_person_is_in_clear_by_default(
     capture: Path, clear: dict[str, list[dict[str, Any]]], capfd: pytest.CaptureFixture[str], form: str
 ) -> None:
-    allowed = "\n".join(of_class(clear, {Privacy.PROTOCOL, Privacy.ENDPOINT}))
+    names = {name for table in clear for name in table_columns(table)}
+    allowed = "\n".join([*of_class(clear, {Privacy.PROTOCOL, Privacy.ENDPOINT}), *names])
     canaries = {text for text in of_class(clear, {Privacy.PERSON}) if len(text) >= SHORTEST and text not in allowed}
     assert canaries
     out = run(capture, capfd, form, "default")
     assert leaked(canaries, out) == []
+
+
+@pytest.mark.parametrize("form", FORMATS)
+@pytest.mark.parametrize("policy", NO_ENDPOINT)
+def test_nothing_that_the_policy_does_not_keep_is_in_any_output(
+    capture: Path, clear: dict[str, list[dict[str, Any]]], capfd: pytest.CaptureFixture[str], form: str, policy: str
+) -> None:
+    """Registered domains may stand where names are shortened; addresses may not, nor anything of a person."""
+    headings = {name for table in all_records() for name in table_columns(table)}  # of columns: "host"
+    allowed = "\n".join(of_class(clear, {Privacy.PROTOCOL}) | headings)
+    if policy == "shortening":
+        allowed += "\n".join(registrable(text) for text in of_class(clear, {Privacy.ENDPOINT}))
+    texts = of_class(clear, {Privacy.ENDPOINT, Privacy.PERSON})
+    canaries = {text for text in texts if len(text) >= SHORTEST and text not in allowed}
+    assert len(canaries) > 80
+    out = run(capture, capfd, form, policy)
+    assert leaked(canaries - PREFIXES, out) == []
+
+
+@pytest.mark.parametrize("policy", POLICIES)
+def test_every_technique_stands_in_the_manifest_and_holds(
+    capture: Path, clear: dict[str, list[dict[str, Any]]], capfd: pytest.CaptureFixture[str], policy: str
+) -> None:
+    """What the manifest says was done to a column is seen in the column, against what `clear` recorded."""
+    run(capture, capfd, "parquet", policy)
+    folder = capture.with_name(f"parquet-{policy}")
+    applied = json.loads((folder / "manifest.json").read_text())["policy"]["techniques"]
+    for table, techniques in applied.items():
+        found = pq.read_table(folder / table)
+        for name, technique in techniques.items():
+            assert (name in found.schema.names) == (technique != "drop")
+            if technique == "pseudonymise" and found.schema.field(name).type == "string":
+                assert all(each is None or each.startswith("p:") for each in found[name].to_pylist()), name
+            before = [each for row in clear[table] for each in texts(row.get(name))]
+            if technique in ("truncate", "prefix-preserving") and before and not isinstance(clear[table][0][name], dt):
+                after = [each for value in found[name].to_pylist() for each in texts(value)]
+                assert not set(before) & set(after) - PREFIXES - {registrable(each) for each in before}, name
 
 
 def test_what_was_applied_to_each_column_stands_in_the_manifest(capture: Path, tmp_path: Path) -> None:
@@ -121,7 +202,10 @@ def run(capture: Path, capfd: pytest.CaptureFixture[str], form: str, policy: str
     folder = capture.with_name(f"{form}-{policy}")
     if not folder.exists():
         capfd.readouterr()
-        assert main(["read", str(capture), "-o", str(folder), "--format", form, "--policy", policy]) == 0
+        if policy in FILES:
+            capture.with_name(f"{policy}.toml").write_text(FILES[policy])
+        name = str(capture.with_name(f"{policy}.toml")) if policy in FILES else policy
+        assert main(["read", str(capture), "-o", str(folder), "--format", form, "--policy", name]) == 0
         shown = capfd.readouterr()
         folder.with_suffix(".shown").write_text(shown.out + shown.err, encoding="utf-8")
     return everything(folder) + folder.with_suffix(".shown").read_text(encoding="utf-8")

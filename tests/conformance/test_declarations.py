@@ -8,8 +8,8 @@ import pytest
 from sonde.dissect import all_dissectors
 from sonde.dissect.api import CONN_FIELDS
 from sonde.pipeline.plan import all_records, table_columns
-from sonde.policy import Gate, PolicyError, load_policy
-from sonde.record import catalogue, classes
+from sonde.policy import BUILT_IN, Gate, PolicyError, load_policy
+from sonde.record import catalogue, declared
 from sonde.schema import Field, Privacy, columns, row_dtype
 from sonde.table.out import OWN_ANOMALY
 from tests.conformance.samples import NAMES, dissector_of
@@ -74,15 +74,16 @@ def test_no_table_has_two_declarations() -> None:
 def test_a_column_without_class_cannot_be_emitted() -> None:
     gate = Gate(load_policy("clear"))
     with pytest.raises(PolicyError, match="no privacy class"):
-        gate.permit("http", {"unknown": pa.array(["x"])}, classes(all_records()["http"]))
+        gate.permit("http", {"unknown": pa.array(["x"])}, declared(all_records()["http"]))
     with pytest.raises(PolicyError, match="no privacy class"):
         gate.permit("http", {"host": pa.array(["x"])}, {"host": None})  # type: ignore[dict-item]
 
 
-@pytest.mark.parametrize("policy", ["default", "clear"])
+@pytest.mark.parametrize("policy", sorted(BUILT_IN))
 def test_content_and_secrets_pass_under_no_policy(policy: str) -> None:
     gate = Gate(load_policy(policy))
     for privacy in (Privacy.CONTENT, Privacy.SECRET):
-        assert not gate.keeps(privacy)
-        permitted = gate.permit("t", {"a": pa.array(["x"]), "b": pa.array([1])}, {"a": privacy, "b": Privacy.PROTOCOL})
+        fields = {"a": Field("Of a test", privacy), "b": Field("Of a test", Privacy.PROTOCOL)}
+        assert not gate.keeps("t", "a", fields["a"])
+        permitted = gate.permit("t", {"a": pa.array(["x"]), "b": pa.array([1])}, fields)
         assert permitted.batch.schema.names == ["b"]

@@ -19,7 +19,7 @@ from sonde.dissect import all_dissectors
 from sonde.dissect.ntp import NtpRecord
 from sonde.flow import Limits
 from sonde.identify import all_protocols, build_matcher, new_results
-from sonde.schema import Privacy, null_row
+from sonde.schema import Field, Privacy, null_row
 from sonde.table import packets as packets_table
 from sonde.table.flows import FLOW, new_flows
 from sonde.table.frames import FRAME, Block
@@ -73,7 +73,7 @@ EXAMPLES: dict[str, Callable[[], dict[str, Any]]] = {
         "NtpRecord": NtpRecord, "rows": null_row(NtpRecord), "text": np.zeros(1, np.uint8), "keys": np.zeros(1, FLOW)
     },
     "sonde.policy.gate": lambda: {
-        "columns": {"host": pa.array(["www.example.org"])}, "classes": {"host": Privacy.ENDPOINT}
+        "columns": {"host": pa.array(["www.example.org"])}, "fields": {"host": Field("Host", Privacy.ENDPOINT)}
     },
 }  # fmt: skip
 

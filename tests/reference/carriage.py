@@ -6,6 +6,7 @@ carriage.finish()
 carriage.shown[(1, 0)]      # what side 0 of the flow begun by frame 1 showed: octets, or a number lost
 """
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ import numpy as np
 from sonde.decode import settings
 from sonde.flow import Limits, end_all_flows, make_room, sweep_flows
 from sonde.pipeline.carry import carry_frames, new_shard
+from sonde.policy import Network, new_scope
 from sonde.reassemble import (
     MOST_AHEAD_OCTETS,
     TURNS,
@@ -45,6 +47,7 @@ class Carriage:
         most_ahead: int = MOST_AHEAD_OCTETS,
         servers: set[int] | None = None,
         verify: bool = False,
+        networks: Iterable[Network] = (),
     ) -> None:
         self.limits = (limits or Limits()).as_array()
         chosen = np.array([0, later_wins, most_ahead, 0], np.int64)
@@ -55,7 +58,7 @@ class Carriage:
             new_flows(most_flows),
             new_streams(1 << 10, 1 << 22),
             new_fragments(later_wins=later_wins),
-            (settings(verify=verify, lanes=1, key=7), self.limits, ports, chosen),
+            (settings(verify=verify, lanes=1, key=7), self.limits, ports, chosen, new_scope(networks)),
             0,
         )
         self.turns = np.zeros(1 << 16, TURN)

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from sonde.cli.arguments import Parser, Subparsers, UsageError
 
@@ -123,7 +123,7 @@ def hours(text: str) -> int:
 def _policy(args: argparse.Namespace) -> "GoverningPolicy":
     from sonde.policy import load_policy
 
-    return cast("GoverningPolicy", load_policy(args.policy))
+    return load_policy(args.policy)
 
 
 def run_draft(args: argparse.Namespace) -> int:
@@ -156,7 +156,8 @@ def run_draft(args: argparse.Namespace) -> int:
 
 def run_sign(args: argparse.Namespace) -> int:
     """Carry out `sonde authorize sign`."""
-    from sonde.pipeline.authorise import is_security_key, sign_file
+    from sonde.pipeline.authorise import sign_file
+    from sonde.pipeline.signing import is_security_key
 
     key = Path(args.key).expanduser()
     if is_security_key(key):

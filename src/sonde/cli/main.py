@@ -19,6 +19,7 @@ import sonde
 from sonde.cli.arguments import Parser, UsageError, build_parser
 from sonde.cli.audit import add_audit
 from sonde.cli.authorize import add_authorize, add_vault
+from sonde.cli.policy import add_policy, add_retention, add_selftest
 
 DONE, COULD_NOT, WRONG_USAGE, DAMAGED, INTERRUPTED, TERMINATED = 0, 1, 2, 3, 130, 143
 
@@ -56,7 +57,8 @@ def main(argv: list[str] | None = None) -> int:
 def full_parser() -> Parser:
     """Describe every command; docs/cli.md is made from this."""
     runs = {"read": run_read, "query": run_query, "protocols": run_protocols}
-    return build_parser(sonde.__version__, runs, add_authorize, add_vault, add_audit)
+    more = (add_policy, add_retention, add_selftest, add_authorize, add_vault, add_audit)
+    return build_parser(sonde.__version__, runs, *more)
 
 
 def fail(text: str, status: int) -> int:
@@ -85,6 +87,7 @@ def sentence(error: Exception) -> str:
 def run_read(args: argparse.Namespace) -> int:
     """Carry out `sonde read`."""
     from sonde.flow import Limits
+    from sonde.pipeline.places import keys_folder
     from sonde.pipeline.plan import PlanError
     from sonde.pipeline.read import find_captures, make_plan, read_captures, seed_of
     from sonde.policy import PolicyError
@@ -95,6 +98,8 @@ def run_read(args: argparse.Namespace) -> int:
         plan = make_plan(
             args.tables,
             args.policy,
+            keys=keys_folder(args.keys),
+            signers=Path(args.signers) if args.signers else None,
             lanes=args.lanes,
             memory=args.memory,
             checksums=args.checksums,

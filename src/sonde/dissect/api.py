@@ -19,6 +19,7 @@ A stream dissector steers its driver through `conn`:
 - `conn["done"][side] = 1`: no more of this side is wanted,
 - `conn["lost"][side]`: set by the driver after a gap that no skip covered, before the
   next octets are shown; the dissector finds its way again and clears it, or gives up,
+- `conn["missing"][side]`: counts the octets of such gaps; whoever counts on it clears it,
 - `conn["confirmed"] = 1`: this is the protocol; `conn["violated"] = 1`: it is not.
 - `conn["switch"] = 1`: what follows on both sides is another protocol (CONNECT); it is
   identified anew, and what is not consumed belongs to it,
@@ -39,6 +40,7 @@ from sonde.table.out import Out
 CONN_FIELDS = (
     ("flow", "i8"),
     ("skip", "i8", (2,)),
+    ("missing", "i8", (2,)),
     ("done", "u1", (2,)),
     ("lost", "u1", (2,)),
     ("confirmed", "u1"),

@@ -148,6 +148,7 @@ def _feed(advance: Any, most: int) -> Any:  # noqa: ANN401
             conn["skip"][side] -= covered
             if covered < turn["length"]:
                 conn["lost"][side] = 1
+                conn["missing"][side] += turn["length"] - covered
                 release_held(streams, stream, side)
             return
         if turn["kind"] != HELD:

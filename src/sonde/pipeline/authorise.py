@@ -12,15 +12,14 @@ import hashlib
 import json
 import os
 import secrets
-import shutil
-import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from sonde.pipeline.signing import SIGNATURES, add_signature, replace_file
 from sonde.policy.activation import NAMESPACE, Seen, Signed, activate, verify_authorisation
-from sonde.policy.allowed_signers import AllowedSigners, fingerprint
+from sonde.policy.allowed_signers import AllowedSigners
 from sonde.policy.authorisation import (
     DEFAULT_TIME,
     MOST_OCTETS,
@@ -31,10 +30,10 @@ from sonde.policy.authorisation import (
     check_authorisation,
 )
 from sonde.policy.error import PolicyError
-from sonde.policy.sshsig import Signer, parse_signature, read_signatures
+from sonde.policy.sshsig import Signer, read_signatures
 from sonde.table.granted import Audit, Grant
 
-SIGNATURES, REVOKED = ".sig", ".revoked"
+REVOKED = ".revoked"
 NONCE_OCTETS, ID_OCTETS = 16, 8
 
 
@@ -133,30 +132,7 @@ def sign_file(path: Path, policy: GoverningPolicy, key: Path, now: datetime) -> 
     _, faults = check_authorisation(signed.octets, policy, now)
     if faults:
         raise AuthorisationError(f"{path}, line {faults[0].line}: {faults[0].text}", faults[0].reason)
-    program = shutil.which("ssh-keygen")
-    if program is None:
-        raise PolicyError("ssh-keygen is not installed; on Debian: apt install openssh-client.")
-    command = [program, "-q", "-Y", "sign", "-n", NAMESPACE, "-f", str(key)]
-    done = subprocess.run(command, input=signed.octets, capture_output=True, check=False)  # noqa: S603 - no shell
-    if done.returncode:
-        said = done.stderr.decode("utf-8", "replace").strip().splitlines() or ["it does not say why"]
-        raise PolicyError(f"ssh-keygen could not sign with {key}: {said[-1].rstrip('.')}.")
-    by = parse_signature(done.stdout).key
-    if any(parse_signature(each).key == by for each in signed.signatures):
-        raise PolicyError(f"{fingerprint(by)} signed {path} before; another key must sign next.")
-    octets = b"".join(each.rstrip(b"\n") + b"\n" for each in [*signed.signatures, done.stdout])
-    _replace(beside(path, SIGNATURES), octets)
-    return fingerprint(by)
-
-
-def is_security_key(key: Path) -> bool:
-    """Say whether a key, by its public half, waits to be touched: what ssh-keygen says of that is not shown."""
-    public = key if key.suffix == ".pub" else key.with_name(key.name + ".pub")
-    try:
-        with public.open("rb") as file:
-            return file.read(3) == b"sk-"
-    except OSError:
-        return False
+    return add_signature(path, signed.octets, key, NAMESPACE)
 
 
 def revoke_file(path: Path, now: datetime) -> Path:
@@ -165,7 +141,7 @@ def revoke_file(path: Path, now: datetime) -> Path:
         raise PolicyError(f"{path}: there is no such authorisation.")
     mark = beside(path, REVOKED)
     if not mark.exists():
-        _replace(mark, f"{now.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}\n".encode())
+        replace_file(mark, f"{now.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}\n".encode())
     return mark
 
 
@@ -190,16 +166,3 @@ def open_grant(
         )
     except AuthorisationError as error:
         raise AuthorisationError(f"{path}: {error}", error.reason) from None
-
-
-def _replace(path: Path, octets: bytes) -> None:
-    """Write a file whole or not at all."""
-    aside = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-    try:
-        with aside.open("xb") as file:
-            file.write(octets)
-            file.flush()
-            os.fsync(file.fileno())
-        aside.rename(path)
-    finally:
-        aside.unlink(missing_ok=True)

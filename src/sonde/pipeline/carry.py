@@ -12,6 +12,7 @@ import numpy as np
 
 from sonde.decode import CURSOR_SIZE, MOST_ROWS, decode_frame
 from sonde.flow import update_flow
+from sonde.policy import Scope, in_scope
 from sonde.reassemble import (
     LARGEST_DATAGRAM,
     OVERLAPPED,
@@ -23,7 +24,7 @@ from sonde.reassemble import (
 )
 from sonde.table.flows import FRAGMENT_OVERLAP, Flows
 from sonde.table.frames import FRAME
-from sonde.table.packets import DROPS, FRAGMENT_BAD, PACKET
+from sonde.table.packets import DROPS, FRAGMENT_BAD, OUT_OF_SCOPE, PACKET
 from sonde.table.streams import Streams
 from sonde.wire import WARM_OCTETS, Int, Ints, Row, Rows, Wire, kernel, warm
 
@@ -48,13 +49,14 @@ class Shard(NamedTuple):
     undecoded: Ints  # frames that decode dropped; the same in every lane
     drops: Ints  # what was dropped of this lane's own
     lane: Ints
+    scope: Scope  # declared networks
 
 
 def new_shard(
-    flows: Flows, streams: Streams, fragments: Fragments, chosen: tuple[Ints, Ints, Wire, Ints], lane: int
+    flows: Flows, streams: Streams, fragments: Fragments, chosen: tuple[Ints, Ints, Wire, Ints, Scope], lane: int
 ) -> Shard:
-    """Put a lane's tables together with what was chosen: settings, limits, servers, overlaps."""
-    settings, limits, servers, overlaps = chosen
+    """Put a lane's tables together with what was chosen: settings, limits, servers, overlaps, scope."""
+    settings, limits, servers, overlaps, scope = chosen
     return Shard(
         flows,
         streams,
@@ -70,6 +72,7 @@ def new_shard(
         np.zeros(len(DROPS), np.int64),
         np.zeros(len(DROPS), np.int64),
         np.array([lane, 0], np.int64),
+        scope,
     )
 
 
@@ -84,6 +87,9 @@ def carry_frames(wire: Wire, frames: Rows, first: Int, shard: Shard, turns: Rows
             shard.lane[TOUCHED] += warm(wire, frames[number]["at"], warmed)
         work = (shard.settings, shard.cursor)
         count = decode_frame(wire, frames[number], first + number, (shard.packets, 0), shard.undecoded, work)
+        if len(shard.scope.high) and count > 0 and not in_scope(shard.packets, count, shard.scope):
+            shard.undecoded[OUT_OF_SCOPE] += 1
+            continue
         for row in range(count):
             packet = shard.packets[row]
             if packet["fragment"] == 0:

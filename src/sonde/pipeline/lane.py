@@ -30,7 +30,7 @@ from sonde.reassemble import (
     new_fragments,
     release_turns,
 )
-from sonde.schema import Record, columns, once, row_dtype, table_name
+from sonde.schema import Record, columns, once, row_dtype
 from sonde.table.flows import (
     ENDED,
     FORCED_END,
@@ -124,7 +124,7 @@ class Lane:
             new_flows(plan.most_flows),
             new_streams(MOST_STREAMS, STREAM_BUDGET),
             new_fragments(later_wins=plan.overlap_last),
-            (decoding, plan.limits.as_array(), plan.servers, chosen),
+            (decoding, plan.limits.as_array(), plan.servers, chosen, plan.scope),
             number,
         )
         self.results = new_results(1 << 12)
@@ -341,7 +341,7 @@ class Lane:
                 match = applications.match if column.kind.name == "text" else applications.match_certificates
                 found = match(out.text, rows[column.name])
                 name_applications(self.shard.flows, slots, found)
-        if desk.wanted and table_name(record) in self.plan.tables:
+        if desk.wanted and self.plan.takes(record):
             keys = np.empty(len(rows), KEY)
             take_keys(self.shard.flows, slots, keys)
             made.batches.append(Batch(record, desk.dissector, rows, out.text[: out.count[TEXT]], keys))

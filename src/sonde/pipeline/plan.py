@@ -2,17 +2,18 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache, cached_property
 
 import numpy as np
+import pyarrow as pa
 
 from sonde.dissect import Dissector, all_dissectors
 from sonde.flow import Limits
 from sonde.identify import Applications, Matcher
 from sonde.pipeline.means import load_means
-from sonde.policy import Gate
+from sonde.policy import Gate, Scope, new_scope
 from sonde.record import FlowRecord, catalogue
-from sonde.schema import Record, columns, table_name
+from sonde.schema import ENDPOINT, Field, Record, columns, table_name
 from sonde.table.packets import TUNNELS
 from sonde.wire import Wire
 
@@ -47,7 +48,16 @@ class Plan:
 
     def wants(self, dissector: Dissector) -> bool:
         """Say whether any table of a dissector is wanted."""
-        return any(table_name(record) in self.tables for record in dissector.records)
+        return any(self.takes(record) for record in dissector.records)
+
+    def takes(self, record: type[Record]) -> bool:
+        """Say whether a table is wanted, or one that is made of it."""
+        return table_name(record) in self.tables or not self.tables.isdisjoint(record.feeds)
+
+    @cached_property
+    def scope(self) -> Scope:
+        """Give the declared networks, outside of which nothing is looked at."""
+        return new_scope(self.gate.policy.networks)
 
     @property
     def protocol_names(self) -> list[str | None]:
@@ -80,8 +90,24 @@ class Plan:
         return np.array([names.get(kind, -1) for kind in TUNNELS], np.int16)
 
     def keep(self, record: type[Record]) -> Wire:
-        """Say field by field whether the policy lets its class leave the parser."""
-        return np.array([self.gate.keeps(column.field.privacy) for column in columns(record)], np.uint8)
+        """Say field by field whether it may leave the parser: what the policy drops is not copied out.
+
+        What only feeds other tables goes as far as those are wanted; their gate is their own.
+        Two uses of a field need it in the lane, though the gate drops it afterwards: names
+        that tell applications, and what makes a record distinct. Neither overrides a floor.
+        """
+        if record.feeds:
+            return np.full(len(columns(record)), self.takes(record), np.uint8)
+        table = table_name(record)
+        needed = {each for reader in all_dissectors() for each in reader.distinct.get(table, ())}
+        return np.array(
+            [
+                self.gate.keeps(table, column.name, column.field)
+                or (column.field.privacy <= ENDPOINT and (column.field.names_application or column.name in needed))
+                for column in columns(record)
+            ],
+            np.uint8,
+        )
 
     @property
     def most_flows(self) -> int:
@@ -99,7 +125,8 @@ def all_records() -> dict[str, type[Record]]:
     found: dict[str, type[Record]] = {"flows": FlowRecord}
     for dissector in all_dissectors():
         for record in dissector.records:
-            found.setdefault(table_name(record), record)
+            if not record.feeds:
+                found.setdefault(table_name(record), record)
     return found
 
 
@@ -115,6 +142,13 @@ def choose_tables(wanted: Iterable[str] | None) -> frozenset[str]:
     return chosen
 
 
-def table_columns(name: str) -> dict[str, object]:
+@cache
+def table_columns(name: str) -> dict[str, tuple[pa.DataType, Field]]:
     """Give the emitted columns of a table by name."""
-    return dict(catalogue(all_records()[name], is_flows=name == "flows"))
+    return catalogue(all_records()[name], is_flows=name == "flows")
+
+
+@cache
+def registry() -> dict[str, dict[str, Field]]:
+    """Give every field that can be emitted, by table and column, for policies to be checked against."""
+    return {table: {name: field for name, (_, field) in table_columns(table).items()} for table in all_records()}

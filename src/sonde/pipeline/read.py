@@ -14,11 +14,13 @@ from typing import Any
 import sonde
 from sonde.flow import Limits
 from sonde.identify import Applications
+from sonde.pipeline.places import keys_folder
 from sonde.pipeline.plan import MIB, Plan, choose_tables
+from sonde.pipeline.policies import open_policy
 from sonde.pipeline.recorder import Recorder, schema_of
 from sonde.pipeline.run import Totals, read_all
 from sonde.pipeline.tally import Tally
-from sonde.policy import Gate, load_policy
+from sonde.policy import Gate, Keys
 from sonde.sink import FORMATS, open_sink
 from sonde.source import SourceError, open_source
 from sonde.table.packets import DROPS
@@ -96,6 +98,9 @@ def make_plan(  # noqa: PLR0913 - each by keyword: they are the options of `sond
     tables: Iterable[str] | None = None,
     policy: str = "default",
     *,
+    keys: Path | None = None,
+    signers: Path | None = None,
+    least_policy_version: int = 0,
     lanes: int = 0,
     memory: int = 512 * MIB,
     checksums: str = "ignore",
@@ -104,10 +109,15 @@ def make_plan(  # noqa: PLR0913 - each by keyword: they are the options of `sond
     applications: Iterable[Path] = (),
     seed: int = 0,
 ) -> Plan:
-    """Compile wishes into a plan; ValueError with a sentence for the user where that fails."""
+    """Compile wishes into a plan; ValueError with a sentence for the user where that fails.
+
+    `keys` is the folder of keys, the user's by default; `least_policy_version` the highest
+    version of a policy that the audit log has seen.
+    """
+    terms = open_policy(policy, signers=signers, least_version=least_policy_version)
     return Plan(
-        gate=Gate(load_policy(policy)),
-        tables=choose_tables(tables),
+        gate=Gate(terms, Keys(terms.pseudonym, keys or keys_folder())),
+        tables=choose_tables(tables) - terms.dropped_tables,
         lanes=lanes or default_lanes(),
         memory=memory,
         verify_checksums=checksums == "verify",
@@ -132,6 +142,7 @@ def read_captures(
         raise OutputError(f"There is no format {form!r}; there are {', '.join(FORMATS)}.")
     began = time.monotonic()
     captures = find_captures(paths)
+    plan.gate.keys.destroy_expired()
     aside = _make_aside(out)
     try:
         sink = open_sink(form, aside, {name: schema_of(plan, name) for name in sorted(plan.tables)})
@@ -193,7 +204,7 @@ def _manifest(
         }
         place = Path(path)
         if path != "-" and place.is_file():
-            entry["modified_ns"] = place.stat().st_mtime_ns
+            entry["modified_ns"] = _cut(plan, place.stat().st_mtime_ns)
             if digest:
                 with place.open("rb") as file:
                     entry["sha256"] = hashlib.file_digest(file, "sha256").hexdigest()
@@ -205,15 +216,10 @@ def _manifest(
         "sonde": sonde.__version__,
         "format": form,
         "inputs": inputs,
-        "policy": {
-            "name": plan.gate.policy.name,
-            "digest": plan.gate.policy.digest,
-            "techniques": dict(sorted(plan.gate.applied.items())),
-            "notice": plan.gate.policy.notice,
-        },
+        "policy": _policy_told(plan),
         "packets": {"in": totals.frames, "recorded": recorded, "dropped": drops},
-        "first_ns": totals.first_ns,
-        "last_ns": totals.last_ns,
+        "first_ns": _cut(plan, totals.first_ns),
+        "last_ns": _cut(plan, totals.last_ns),
         "tables": {
             name: {"rows": int(recorder.tally.rows[name]), "files": files.get(name, [])}
             for name in sorted(plan.tables | set(files))
@@ -221,6 +227,32 @@ def _manifest(
         "bounds": {name: count for name, count in totals.bounds.items() if name != "flows_begun" and count},
         "internal_errors": sorted(set(totals.faults))[:20],
     }
+
+
+def _cut(plan: Plan, time_ns: int) -> int:
+    """Cut a time as the policy cuts those of records."""
+    return time_ns - time_ns % (plan.gate.policy.truncation.times_ns or 1)
+
+
+def _policy_told(plan: Plan) -> dict[str, Any]:
+    """Say under which policy a dataset was made, and what was applied to each column."""
+    policy, gate = plan.gate.policy, plan.gate
+    told: dict[str, Any] = {
+        "name": policy.name,
+        "digest": policy.digest,
+        "techniques": dict(sorted(gate.applied.items())),
+        "notice": policy.notice,
+    }
+    if not policy.is_built_in:
+        told |= {
+            "version": policy.version,
+            "operator": policy.operator,
+            "purpose": policy.purpose,
+            "signed_by": list(policy.signed_by),
+            "tables_dropped": sorted(policy.dropped_tables),
+            "epochs": len(gate.keys),
+        }
+    return told
 
 
 __all__ = ["OutputError", "Reading", "find_captures", "make_plan", "read_captures", "seed_of"]

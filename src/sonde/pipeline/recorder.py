@@ -12,9 +12,9 @@ import pyarrow.compute as pc
 
 from sonde.dissect import Dissector
 from sonde.pipeline.lane import Batch, Yield, span_offsets
-from sonde.pipeline.plan import Plan, all_records
+from sonde.pipeline.plan import Plan, all_records, table_columns
 from sonde.pipeline.tally import Tally, new_sums
-from sonde.record import FlowRecord, build_columns, catalogue, classes, flow_columns
+from sonde.record import FlowRecord, build_columns, declared, flow_columns
 from sonde.schema import Record, columns, row_dtype, table_name
 from sonde.sink import Sink
 from sonde.table.flows import BY_IP_PROTOCOL, FLOW, KEY
@@ -58,6 +58,8 @@ class Recorder:
     def consume(self, made: Yield) -> None:
         """Take what a lane made of a block."""
         for batch in made.batches:
+            if batch.record.feeds:
+                continue
             name = table_name(batch.record)
             self.batches.setdefault(name, []).append(batch)
             self.waiting[name] += len(batch.rows)
@@ -107,8 +109,8 @@ class Recorder:
         self._write(self._permit_flows(rows))
 
     def _permit_flows(self, rows: Rows) -> Permitted:
-        kinds = classes(FlowRecord, is_flows=True)
-        wanted = {name for name, privacy in kinds.items() if self.plan.gate.keeps(privacy)}
+        kinds = declared(FlowRecord, is_flows=True)
+        wanted = {each for each, field in kinds.items() if self.plan.gate.keeps("flows", each, field)}
         made = flow_columns(rows, wanted, self.plan.seed, self.plan.protocol_names, self.titles)
         return self.plan.gate.permit("flows", {name: made[name] for name in kinds if name in made}, kinds)
 
@@ -135,8 +137,8 @@ class Recorder:
 
     def _permit(self, dissector: Dissector, record: type[Record], rows: Rows, text: Wire, keys: Rows) -> Permitted:
         """Build the records of one table and lead them through the gate."""
-        name, kinds = table_name(record), classes(record)
-        wanted = {each for each, privacy in kinds.items() if self.plan.gate.keeps(privacy)}
+        name, kinds = table_name(record), declared(record)
+        wanted = {each for each, field in kinds.items() if self.plan.gate.keeps(name, each, field)}
         made = build_columns(
             record, rows, text, keys, seed=self.plan.seed, anomalies=dissector.anomalies,
             complete=dissector.complete.get(name), names=wanted,
@@ -211,24 +213,7 @@ def _joined(batches: list[Batch]) -> tuple[Rows, Any, Rows]:
 
 def schema_of(plan: Plan, name: str) -> pa.Schema:
     """Give the Arrow schema that a table has after the gate."""
-    record = all_records()[name]
-    fields = []
-    for column, (kind, field_) in catalogue(record, is_flows=name == "flows").items():
-        if not plan.gate.keeps(field_.privacy):
-            continue
-        technique = plan.gate.policy.technique(field_.privacy)
-        if technique == "pseudonymise":
-            fields.append(pa.field(column, _pseudonyms_of(kind)))
-        else:
-            fields.append(pa.field(column, kind))
-    return pa.schema(fields)
-
-
-def _pseudonyms_of(kind: pa.DataType) -> pa.DataType:
-    """Give the type of what stands for values of a type."""
-    if pa.types.is_boolean(kind):
-        return kind
-    return pa.list_(pa.string()) if pa.types.is_list(kind) else pa.string()
+    return plan.gate.schema(name, table_columns(name))
 
 
 __all__ = ["Recorder", "schema_of"]

@@ -1,127 +1,98 @@
 """The egress gate: the only way from columns to records.
 
+    from sonde.policy import load_policy
     gate = Gate(load_policy("default"))
-    batch = gate.permit("http", columns, classes)     # Permitted: what sinks accept
+    batch = gate.permit("http", columns, fields)     # Permitted: what sinks accept
 
-Every column needs a privacy class; what has none, or a class that the policy does not
-keep, does not pass. The gate fails closed: an unknown technique or class is an error.
+Every column needs a declared field with a privacy class; what has none, or a class that the
+policy does not keep, does not pass. The gate fails closed: an unknown technique or class is
+an error.
 """
 
-import hashlib
-import hmac
-import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 
+import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from sonde.policy.error import PolicyError
-from sonde.schema import Privacy
-from sonde.table.arrow import lists_like, texts_column
+from sonde.policy.keys import Keys
+from sonde.policy.techniques import Task, applied, transform, type_after
+from sonde.policy.terms import DROP, KEEP, Policy
+from sonde.schema import Field, Privacy
+from sonde.table.arrow import numbers
 from sonde.table.permitted import Permitted, take_seal
+from sonde.wire import Ints
 
-KEEP, DROP, PSEUDONYMISE = "keep", "drop", "pseudonymise"
-TECHNIQUES = (KEEP, DROP, PSEUDONYMISE)
-PSEUDONYM_OCTETS = 16  # 128 bits
-
-#: What no policy can lower (ACCOUNTABILITY §1): content needs an authorisation, secrets never pass.
-FLOOR = {Privacy.CONTENT: DROP, Privacy.SECRET: DROP}
-
-
-@dataclass(frozen=True)
-class Policy:
-    """What may be known: a technique for each privacy class."""
-
-    name: str
-    techniques: Mapping[Privacy, str]
-    notice: str = ""
-
-    @property
-    def digest(self) -> str:
-        """SHA-256 of the policy's terms, for the manifest."""
-        terms = "\n".join(f"{privacy.name} {self.technique(privacy)}" for privacy in Privacy)
-        return hashlib.sha256(f"{self.name}\n{terms}\n".encode()).hexdigest()
-
-    def technique(self, privacy: Privacy) -> str:
-        """Give the technique applied to a class; the floor wins over what is written."""
-        if privacy in FLOOR:
-            return FLOOR[privacy]
-        chosen = self.techniques.get(privacy, DROP)
-        if chosen not in TECHNIQUES:
-            raise PolicyError(f"policy {self.name}: unknown technique {chosen!r} for {privacy.name}")
-        return chosen
-
-
-BUILT_IN = {
-    "default": Policy("default", {Privacy.PROTOCOL: KEEP, Privacy.ENDPOINT: KEEP, Privacy.PERSON: PSEUDONYMISE}),
-    "clear": Policy(
-        "clear",
-        {Privacy.PROTOCOL: KEEP, Privacy.ENDPOINT: KEEP, Privacy.PERSON: KEEP},
-        notice="Policy `clear` keeps fields that name or describe persons.",
-    ),
-}
-
-
-def load_policy(name: str) -> Policy:
-    """Give a built-in policy; PolicyError with a sentence for the user otherwise."""
-    if name not in BUILT_IN:
-        known = " and ".join(sorted(BUILT_IN))
-        raise PolicyError(f"There is no policy {name!r}; the built-in ones are {known}.")
-    return BUILT_IN[name]
-
+#: Columns that say when a row was, the first found; its epoch's key is that of this time.
+TIMES = ("ts", "start")
 
 _SEAL = take_seal()
 
 
-@dataclass
 class Gate:
-    """Applies one policy to columns; holds the key of this run's pseudonyms, nowhere else kept."""
+    """Applies one policy to columns, under the keys of its epochs."""
 
-    policy: Policy
-    key: bytes = field(default_factory=lambda: os.urandom(32), repr=False)
-    applied: dict[str, dict[str, str]] = field(default_factory=dict)
+    def __init__(self, policy: Policy, keys: Keys | None = None) -> None:
+        """Take a policy, and its keys; without them they are kept nowhere."""
+        self.policy = policy
+        self.keys = Keys(policy.pseudonym) if keys is None else keys
+        #: The technique applied to each column so far, by table.
+        self.applied: dict[str, dict[str, str]] = {}
 
-    def keeps(self, privacy: Privacy) -> bool:
-        """Say whether a class leaves the parser in any form."""
-        return self.policy.technique(privacy) != DROP
+    def keeps(self, table: str, column: str, declared: Field) -> bool:
+        """Say whether a field leaves the parser in any form."""
+        return self.policy.technique(table, column, declared) != DROP
 
-    def permit(self, table: str, columns: Mapping[str, pa.Array], classes: Mapping[str, Privacy]) -> Permitted:
-        """Apply the policy to columns; PolicyError for one without a class."""
+    def schema(self, table: str, declared: Mapping[str, tuple[pa.DataType, Field]]) -> pa.Schema:
+        """Give the schema of a table behind the gate."""
+        fields = []
+        for name, (kind, of) in declared.items():
+            technique = applied(self.policy, table, name, of, kind)
+            if technique != DROP:
+                fields.append(pa.field(name, type_after(technique, kind)))
+        return pa.schema(fields)
+
+    def permit(self, table: str, columns: Mapping[str, pa.Array], declared: Mapping[str, Field]) -> Permitted:
+        """Apply the policy to columns; PolicyError for one without a declared class."""
         kept: dict[str, pa.Array] = {}
         techniques = self.applied.setdefault(table, {})
+        epochs: Ints | None = None
         for name, column in columns.items():
-            privacy = classes.get(name)
-            if not isinstance(privacy, Privacy):
+            of = declared.get(name)
+            if not isinstance(of, Field) or not isinstance(of.privacy, Privacy):
                 raise PolicyError(f"{table}.{name} has no privacy class and cannot be emitted")
-            technique = self.policy.technique(privacy)
+            technique = applied(self.policy, table, name, of, column.type)
             techniques[name] = technique
             if technique == KEEP:
                 kept[name] = column
-            elif technique == PSEUDONYMISE:
-                kept[name] = self.pseudonymise(f"{table}.{name}", column)
+            elif technique != DROP:
+                epochs = self._epochs(columns) if epochs is None else epochs
+                kept[name] = self._transform(technique, Task(f"{table}.{name}", of, self.policy), column, epochs)
         return Permitted(table, pa.RecordBatch.from_pydict(kept), seal=_SEAL)
 
-    def pseudonymise(self, place: str, column: pa.Array) -> pa.Array:
-        """Replace values by HMAC-SHA-256 of field and value; equal values stay equal."""
-        if pa.types.is_list(column.type):
-            inner = self.pseudonymise(place, column.values)
-            return lists_like(column, inner)
-        if pa.types.is_boolean(column.type):
-            return pa.nulls(len(column), pa.bool_())
-        if pa.types.is_binary(column.type):
-            column = texts_column([None if value is None else value.hex() for value in column.to_pylist()])
-        encoded = column if pa.types.is_dictionary(column.type) else pc.dictionary_encode(column.cast(pa.string()))
-        names = [self.pseudonym(place, value) for value in encoded.dictionary.to_pylist()]
-        return pa.DictionaryArray.from_arrays(encoded.indices, texts_column(names)).cast(pa.string())
+    def _epochs(self, columns: Mapping[str, pa.Array]) -> Ints:
+        """Give the epoch of each row, or one for all of them."""
+        length = self.policy.pseudonym.epoch_ns
+        name = next((each for each in TIMES if each in columns), None)
+        if not length or name is None:
+            return np.zeros(1, np.int64)
+        column = columns[name]
+        stamps = np.frombuffer(column.buffers()[1], np.int64)[column.offset : column.offset + len(column)]
+        epochs = stamps // length
+        return epochs[:1] if len(epochs) and (epochs == epochs[0]).all() else epochs
 
-    def pseudonym(self, place: str, value: str | None) -> str | None:
-        """Give the pseudonym of one value; a mail address keeps its domain."""
-        if value is None:
-            return None
-        digest = hmac.digest(self.key, f"{place}\0{value}".encode(), "sha256")
-        text = "p:" + digest[:PSEUDONYM_OCTETS].hex()
-        local, at, domain = value.rpartition("@")
-        if at and local and "." in domain and " " not in value and "/" not in domain and len(domain) < 254:
-            return f"{text}@{domain}"
-        return text
+    def _transform(self, technique: str, task: Task, column: pa.Array, epochs: Ints) -> pa.Array:
+        """Treat the rows of each epoch under its key."""
+        if len(epochs) <= 1:
+            return transform(technique, task, column, self.keys.of(int(epochs[0]) if len(epochs) else 0))
+        parts, order = [], []
+        for epoch in np.unique(epochs).tolist():
+            rows = np.flatnonzero(epochs == epoch)
+            part = column.take(numbers(rows, pa.int64()))
+            parts.append(transform(technique, task, part, self.keys.of(epoch)))
+            order.append(rows)
+        back = np.argsort(np.concatenate(order), kind="stable")
+        return pa.concat_arrays(parts).take(numbers(back, pa.int64()))
+
+
+__all__ = ["Gate"]

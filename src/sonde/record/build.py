@@ -8,6 +8,7 @@ that the policy drops was not even copied out of the wire.
 """
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -23,18 +24,18 @@ from sonde.record.text import (
     u32_list_column,
     uid_column,
 )
-from sonde.schema import ENDPOINT, PROTOCOL, Column, Field, Kind, Privacy, Record, columns
+from sonde.schema import ENDPOINT, PROTOCOL, Column, Field, Kind, Record, columns
 from sonde.table.arrow import encode, named, numbers, times, truths, validity, values_column
 from sonde.table.out import COMMON_ANOMALIES, OWN_ANOMALY, STATUS_NAMES
 from sonde.wire import Ints, Rows, Wire
 
 #: Columns of every table but flows: when, which flow, between whom.
 KEY_FIELDS: dict[str, tuple[Kind, Field]] = {
-    "ts": (Kind("time", "i8", 0, "timestamp"), Field("When", PROTOCOL)),
+    "ts": (Kind("time", "i8", 0, "timestamp"), Field("When", PROTOCOL, holds="time")),
     "uid": (Kind("text", "i8", -1, "string"), Field("Flow that it belongs to", PROTOCOL)),
-    "orig_ip": (Kind("text", "i8", -1, "string"), Field("Originator", ENDPOINT)),
+    "orig_ip": (Kind("text", "i8", -1, "string"), Field("Originator", ENDPOINT, holds="address")),
     "orig_port": (Kind("u16", "i4", -1, "uint16"), Field("Its port", PROTOCOL)),
-    "resp_ip": (Kind("text", "i8", -1, "string"), Field("Responder", ENDPOINT)),
+    "resp_ip": (Kind("text", "i8", -1, "string"), Field("Responder", ENDPOINT, holds="address")),
     "resp_port": (Kind("u16", "i4", -1, "uint16"), Field("Its port", PROTOCOL)),
 }
 TAIL_FIELDS: dict[str, tuple[Kind, Field]] = {
@@ -64,7 +65,7 @@ ARROW: dict[str, pa.DataType] = {
 
 def catalogue(record: type[Record], *, is_flows: bool = False) -> dict[str, tuple[pa.DataType, Field]]:
     """Give the emitted columns of a table in order: Arrow type and declaration of each."""
-    own = {each.name: (ARROW[each.kind.arrow], each.field) for each in columns(record) if not each.field.internal}
+    own = {each.name: (ARROW[each.kind.arrow], _field(each)) for each in columns(record) if not each.field.internal}
     if is_flows:
         return own
     head = {name: (ARROW[kind.arrow], field) for name, (kind, field) in KEY_FIELDS.items()}
@@ -72,9 +73,15 @@ def catalogue(record: type[Record], *, is_flows: bool = False) -> dict[str, tupl
     return {**head, **own, **tail}
 
 
-def classes(record: type[Record], *, is_flows: bool = False) -> dict[str, Privacy]:
-    """Give the privacy class of each emitted column."""
-    return {name: field.privacy for name, (_, field) in catalogue(record, is_flows=is_flows).items()}
+def _field(column: Column) -> Field:
+    """Give a column's declaration; a type that is only ever an address or a time says so for it."""
+    holds = {"ipv4": "address", "mac": "mac", "time": "time"}.get(column.kind.name)
+    return replace(column.field, holds=holds) if holds else column.field
+
+
+def declared(record: type[Record], *, is_flows: bool = False) -> dict[str, Field]:
+    """Give the declaration of each emitted column, its privacy class included."""
+    return {name: field for name, (_, field) in catalogue(record, is_flows=is_flows).items()}
 
 
 def _column(column: Column, values: np.ndarray, text: Wire) -> pa.Array:

@@ -51,6 +51,14 @@ class Field:
     derived: bool = False
     #: Never emitted; raw material of derived fields.
     internal: bool = False
+    #: What a policy can shorten in it: "address", "host", "mail", "mac" or "time"; empty for other text.
+    #: Text that only *may* be an address or a host name is "host": each value is looked at.
+    holds: str = ""
+
+    @property
+    def shape(self) -> str:
+        """Give what its values are, for techniques that shorten them; a name that tells applications is a host."""
+        return self.holds or ("host" if self.names_application else "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +110,8 @@ class Record:
 
     #: Name of the table; by default the class name in lower case without "record".
     table: ClassVar[str]
+    #: Tables that the content stage makes of these rows; such rows themselves leave nowhere.
+    feeds: ClassVar[tuple[str, ...]] = ()
 
     def __init__(self) -> None:
         """Refuse: a record is a declaration."""

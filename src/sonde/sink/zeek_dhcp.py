@@ -1,6 +1,5 @@
 """dhcp.log: one row for each exchange, which its transaction id joins."""
 
-from collections import defaultdict
 from collections.abc import Iterator
 from typing import Any
 
@@ -16,8 +15,7 @@ NOWHERE = {"0.0.0.0", "255.255.255.255"}  # noqa: S104
 
 def dhcp(batch: pa.RecordBatch, state: State) -> Iterator[tuple[str, Row]]:
     """Write dhcp.log, each exchange when its time is over."""
-    count, found = columns_of(batch)
-    c = defaultdict(lambda: [None] * count, found)  # what the policy dropped is not there
+    count, c = columns_of(batch)
     for row in range(count):
         number, stamp = c["trans_id"][row], c["ts"][row]
         if number is None or c["message"][row] is None:

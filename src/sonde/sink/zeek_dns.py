@@ -1,6 +1,5 @@
 """dns.log: one row for each query, response or pair of them."""
 
-from collections import defaultdict
 from collections.abc import Iterator
 
 import pyarrow as pa
@@ -16,8 +15,7 @@ NETBIOS_PORT, NBSTAT = 137, 33
 
 def dns(batch: pa.RecordBatch, state: State) -> Iterator[tuple[str, Row]]:
     """Write dns.log."""
-    count, found = columns_of(batch)
-    c = defaultdict(lambda: [None] * count, found)  # what the policy dropped is not there
+    count, c = columns_of(batch)
     for row in range(count):
         if c["trans_id"][row] is not None and c["opcode"][row] in LOGGED_OPCODES:
             yield "dns", dns_row(c, row)

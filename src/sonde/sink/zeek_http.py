@@ -1,7 +1,6 @@
 """http.log: one row for each exchange."""
 
 import re
-from collections import defaultdict
 from collections.abc import Iterator
 
 import pyarrow as pa
@@ -17,8 +16,7 @@ def http(batch: pa.RecordBatch, state: State) -> Iterator[tuple[str, Row]]:
 
     A password is never known, so its column is never there.
     """
-    count, found = columns_of(batch)
-    c = defaultdict(lambda: [None] * count, found)  # what the policy dropped is not there
+    count, c = columns_of(batch)
     for row in range(count):
         code, message = c["status_code"][row], c["status_msg"][row]
         if code is None and c["version"][row] == "0.9":

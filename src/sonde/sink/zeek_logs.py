@@ -1,5 +1,6 @@
 """How each table reads in Zeek's logs (names and meanings of Zeek's reference)."""
 
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -60,8 +61,8 @@ def seconds(value: Any) -> float | None:  # noqa: ANN401
 
 
 def columns_of(batch: pa.RecordBatch) -> tuple[int, dict[str, list[Any]]]:
-    """Give a batch as lists by name; times and durations as ns."""
-    found = {}
+    """Give a batch as lists by name; times and durations as ns. What the policy dropped reads as nothing."""
+    found: dict[str, list[Any]] = defaultdict(lambda: [None] * batch.num_rows)
     for name, column in zip(batch.schema.names, batch.columns, strict=True):
         kind = column.type
         if pa.types.is_timestamp(kind) or pa.types.is_duration(kind):
@@ -112,7 +113,7 @@ def tunnel_row(c: dict[str, list[Any]], row: int, kind: str) -> Row:
 
 def conn_row(c: dict[str, list[Any]], row: int, number: int) -> Row:
     """Give one row of conn.log."""
-    duration = c["end"][row] - c["start"][row]
+    duration = (c["end"][row] or 0) - (c["start"][row] or 0)
     proto = {TCP: "tcp", UDP: "udp", ICMP: "icmp", ICMPV6: "icmp"}.get(number, "unknown_transport")
     lasted = duration > 0
     orig, resp = c["orig_stream"][row], c["resp_stream"][row]
@@ -128,7 +129,7 @@ def conn_row(c: dict[str, list[Any]], row: int, number: int) -> Row:
         "orig_bytes": orig if lasted else None,
         "resp_bytes": resp if lasted else None,
         "conn_state": c["state"][row],
-        "missed_bytes": c["orig_missed"][row] + c["resp_missed"][row],
+        "missed_bytes": (c["orig_missed"][row] or 0) + (c["resp_missed"][row] or 0),
         "history": c["history"][row],
         "orig_pkts": c["orig_packets"][row],
         "orig_ip_bytes": c["orig_octets"][row],
@@ -156,10 +157,10 @@ def ntp(batch: pa.RecordBatch, state: State) -> Iterator[tuple[str, Row]]:
                 "version": c["version"][row],
                 "mode": c["mode"][row],
                 "stratum": stratum,
-                "poll": 2.0 ** c["poll"][row],
-                "precision": 2.0 ** c["precision"][row],
-                "root_delay": c["root_delay"][row] / SECOND_NS,
-                "root_disp": c["root_dispersion"][row] / SECOND_NS,
+                "poll": power(c["poll"][row]),
+                "precision": power(c["precision"][row]),
+                "root_delay": (c["root_delay"][row] or 0) / SECOND_NS,
+                "root_disp": (c["root_dispersion"][row] or 0) / SECOND_NS,
                 "ref_id": reference_id(stratum, ref_id),
                 "ref_time": seconds(c["reference"][row]) or 0.0,
                 "org_time": seconds(c["origin"][row]) or 0.0,
@@ -170,8 +171,18 @@ def ntp(batch: pa.RecordBatch, state: State) -> Iterator[tuple[str, Row]]:
         )
 
 
-def reference_id(stratum: int, number: int) -> str:
-    """Spell a reference id: four letters up to stratum 1, an address beyond (RFC 5905 §7.3)."""
+def power(exponent: int | None) -> float | None:
+    """Give a power of two."""
+    return None if exponent is None else 2.0**exponent
+
+
+def reference_id(stratum: int | None, number: int | str | None) -> str | None:
+    """Spell a reference id: four letters up to stratum 1, an address beyond (RFC 5905 §7.3).
+
+    What the policy put in its place is told as it is.
+    """
+    if not isinstance(number, int) or stratum is None:
+        return None if isinstance(number, int) else number
     raw = number.to_bytes(4, "big")
     if stratum <= 1:
         return "".join(chr(octet) if 32 <= octet <= 126 else f"\\x{octet:02x}" for octet in raw)

@@ -1,6 +1,5 @@
 """quic.log: one row for each attempt at a connection."""
 
-from collections import defaultdict
 from collections.abc import Iterator
 
 import pyarrow as pa
@@ -10,8 +9,7 @@ from sonde.sink.zeek_logs import Row, State, columns_of, ids, seconds
 
 def quic(batch: pa.RecordBatch, state: State) -> Iterator[tuple[str, Row]]:
     """Write quic.log."""
-    count, found = columns_of(batch)
-    c = defaultdict(lambda: [None] * count, found)  # what the policy dropped is not there
+    count, c = columns_of(batch)
     for row in range(count):
         yield (
             "quic",

@@ -1,6 +1,5 @@
 """ssh.log: one row for each connection."""
 
-from collections import defaultdict
 from collections.abc import Iterator
 
 import pyarrow as pa
@@ -12,8 +11,7 @@ FINGERPRINT = len("SHA256:") + 32  # characters that Zeek keeps of a host key's 
 
 def ssh(batch: pa.RecordBatch, state: State) -> Iterator[tuple[str, Row]]:
     """Write ssh.log; the direction is not known, because no network is declared as local."""
-    count, found = columns_of(batch)
-    c = defaultdict(lambda: [None] * count, found)  # what the policy dropped is not there
+    count, c = columns_of(batch)
     for row in range(count):
         key = c["host_key_fingerprint"][row]
         yield (

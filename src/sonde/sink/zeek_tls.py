@@ -1,6 +1,5 @@
 """ssl.log and x509.log: one row for each session, one for each distinct certificate of a run."""
 
-from collections import defaultdict
 from collections.abc import Iterator
 from typing import Any
 
@@ -13,8 +12,7 @@ MOST_REMEMBERED = 1 << 16  # certificates; then they are told again
 
 def tls(batch: pa.RecordBatch, state: State) -> Iterator[tuple[str, Row]]:
     """Write ssl.log."""
-    count, found = columns_of(batch)
-    c = defaultdict(lambda: [None] * count, found)  # what the policy dropped is not there
+    count, c = columns_of(batch)
     for row in range(count):
         seen = c["cert_chain_fps"][row] is not None or c["client_cert_chain_fps"][row] is not None
         yield (
@@ -47,12 +45,11 @@ def tls(batch: pa.RecordBatch, state: State) -> Iterator[tuple[str, Row]]:
 
 def certificates(batch: pa.RecordBatch, state: State) -> Iterator[tuple[str, Row]]:
     """Write x509.log, each certificate once in each role."""
-    count, found = columns_of(batch)
-    c = defaultdict(lambda: [None] * count, found)
+    count, c = columns_of(batch)
     for row in range(count):
         mark = ("x509", c["fingerprint"][row], c["host_cert"][row], c["client_cert"][row])
         told: dict[Any, Row] = state.waiting.setdefault("x509", {})
-        if mark in told:
+        if mark in told and mark[1] is not None:
             continue
         if len(told) >= MOST_REMEMBERED:
             told.clear()

@@ -65,6 +65,7 @@ DROPS = (
     "flow_table_full",
     "internal",
     "merged_fragment",
+    "out_of_scope",
 )
 (
     RECORDED,
@@ -80,6 +81,7 @@ DROPS = (
     FLOW_TABLE_FULL,
     INTERNAL,
     MERGED_FRAGMENT,
-) = range(13)
+    OUT_OF_SCOPE,
+) = range(14)
 
 FIN, SYN, RST, PSH, ACK, URG = 1, 2, 4, 8, 16, 32

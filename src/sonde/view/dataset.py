@@ -149,7 +149,9 @@ def read(  # noqa: PLR0913 - all by name
     captures: str | Path | Iterable[str | Path],
     *,
     tables: Iterable[str] | None = None,
-    policy: str = "default",
+    policy: str | Path = "default",
+    signers: str | Path | None = None,
+    keys: str | Path | None = None,
     output: str | Path | None = None,
     lanes: int = 0,
     memory: int = 512 * MIB,
@@ -165,7 +167,15 @@ def read(  # noqa: PLR0913 - all by name
     paths = [str(captures)] if isinstance(captures, str | Path) else [str(each) for each in captures]
     found = find_captures(paths)
     plan = make_plan(
-        tables, policy, lanes=lanes, memory=memory, checksums=checksums, overlap=overlap, seed=seed_of(found)
+        tables,
+        str(policy),
+        signers=Path(signers) if signers else None,
+        keys=Path(keys) if keys else None,
+        lanes=lanes,
+        memory=memory,
+        checksums=checksums,
+        overlap=overlap,
+        seed=seed_of(found),
     )
     if output:
         return Dataset(Path(output), read_captures(found, plan, Path(output), digest=digest))

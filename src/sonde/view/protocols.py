@@ -29,7 +29,9 @@ def list_protocols() -> list[dict[str, Any]]:
                 "ports": {"tcp": list(protocol.tcp_ports), "udp": list(protocol.udp_ports)},
                 "identifies": True,
                 "dissects": dissector is not None,
-                "tables": sorted({table_name(record) for record in dissector.records}) if dissector else [],
+                "tables": sorted({table_name(record) for record in dissector.records if not record.feeds})
+                if dissector
+                else [],
                 "aliases": {tool: list(names) for tool, names in protocol.aliases.items()},
             }
         )

@@ -11,8 +11,8 @@ from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from typing import NamedTuple
 
+from sonde.pipeline.plan import registry
 from sonde.pipeline.read import Reading
-from sonde.schema import ENDPOINT
 from sonde.table.flows import ODDITIES
 
 WIDEST, NARROWEST = 100, 60
@@ -74,11 +74,12 @@ def _head(reading: Reading, style: Style) -> Iterator[str]:
     names = [entry["name"] for entry in manifest["inputs"]]
     more = f" and {len(names) - 3} more" if len(names) > 3 else ""
     yield style(", ".join(names[:3]) + more, BOLD)
-    lasted = (totals.last_ns - totals.first_ns) / 1e9
-    begun = datetime.fromtimestamp(totals.first_ns / 1e9, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+    first_ns, last_ns = manifest["first_ns"], manifest["last_ns"]  # cut as the policy cuts times
+    lasted = (last_ns - first_ns) / 1e9
+    begun = datetime.fromtimestamp(first_ns / 1e9, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
     yield (
         f"{manifest['packets']['in']:,} packets, {size(totals.octets)}, {reading.tally.flows:,} flows"
-        + (f" in {_span(lasted)} from {begun}" if totals.first_ns else "")
+        + (f" in {_span(lasted)} from {begun}" if first_ns else "")
     )
 
 
@@ -98,7 +99,8 @@ def _lists(reading: Reading, width: int, style: Style) -> Iterator[str]:
     titles = [item.title for item in plan.applications.items]
     known = {number: sums for number, sums in tally.applications.items() if number >= 0}
     yield from _list("applications", _top(known, titles, total), APPLICATIONS, width, style)
-    if plan.gate.policy.technique(ENDPOINT) != "keep":
+    flows = registry()["flows"]
+    if any(plan.gate.policy.technique("flows", name, flows[name]) != "keep" for name in ("orig_ip", "resp_ip")):
         return
     hosts = sorted(tally.hosts.items(), key=lambda item: (-item[1][0], item[0]))
     talkers = [Row(_address(key), "", size(octets), octets / total) for key, (octets,) in hosts[:TALKERS]]

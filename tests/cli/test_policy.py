@@ -1,0 +1,201 @@
+"""`sonde policy`, `retention` and `selftest` as people meet them."""
+
+import io
+import json
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from sonde.cli.main import main
+from sonde.pipeline import selftest
+from sonde.policy import techniques
+from tests.maker import conversation, write_pcap
+
+ANSWERS = "Example University\nabuse@example.org\n\n192.0.2.0/24\n\n\n"
+HTTP = [(0, b"GET /a?user=alice HTTP/1.1\r\nHost: www.example.org\r\n\r\n"), (1, b"HTTP/1.1 204 No Content\r\n\r\n")]
+needs_ssh_keygen = pytest.mark.skipif(shutil.which("ssh-keygen") is None, reason="ssh-keygen is not installed")
+
+
+@pytest.fixture(autouse=True)
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("SONDE_KEYS", str(tmp_path / "keys"))
+    write_pcap(tmp_path / "a.pcap", conversation(HTTP, stream=True))
+    return tmp_path
+
+
+@pytest.fixture
+def policy(place: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr("sys.stdin", io.StringIO(ANSWERS))
+    assert main(["policy", "init", "office.toml"]) == 0
+    return place / "office.toml"
+
+
+def key(place: Path, name: str) -> str:
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", place / name], check=True)
+    return f"{name}@example.org {(place / f'{name}.pub').read_text()}"
+
+
+def test_six_questions_make_a_policy(
+    place: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    policy = place / "office.toml"
+    monkeypatch.setattr("sys.stdin", io.StringIO(ANSWERS))
+    assert main(["policy", "init", str(policy)]) == 0
+    assert capsys.readouterr().err.count("?") == 6
+    assert main(["policy", "check", str(policy)]) == 0
+    assert "as it must be" in capsys.readouterr().out
+    assert main(["policy", "init", str(policy)]) == 2  # nothing is overwritten
+    assert "is there already" in capsys.readouterr().err
+
+
+def test_the_answers_may_be_given_as_options(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    options = ["--operator", "E", "--contact", "a@example.org", "--purpose", "research", "--persons", "drop"]
+    nets = ["--clients", "10.20.0.0/16, 2001:db8::/48", "--servers", ""]
+    assert main(["policy", "init", "b.toml", *options, *nets]) == 0
+    assert 'cidr = "2001:db8::/48"' in (place / "b.toml").read_text()
+    assert main(["policy", "init", "c.toml", *options, "--clients", "10.1.2.3/32", "--servers", ""]) == 2
+    assert "one host is one person" in capsys.readouterr().err
+    assert not (place / "c.toml").exists()
+
+
+def test_check_names_every_line(policy: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    policy.write_text(policy.read_text().replace("PERSON =", "PERSN =").replace("operator =", "opertor ="))
+    assert main(["policy", "check", str(policy)]) == 1
+    told = capsys.readouterr().err
+    assert "did you mean 'PERSON'" in told
+    assert "did you mean 'operator'" in told
+    assert "Traceback" not in told
+
+
+def test_explain_says_what_the_gate_does(policy: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    policy.write_text(policy.read_text().replace("policy = 1 ", "policy = 0 ") + '[fields]\n"http.host" = "truncate"\n')
+    capsys.readouterr()
+    assert main(["policy", "explain", str(policy), "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert main(["read", "a.pcap", "-o", "out", "--policy", str(policy), "--quiet"]) == 0
+    applied = json.loads(Path("out/manifest.json").read_text())["policy"]["techniques"]
+    explained = {
+        each["name"]: {field["name"]: field["technique"] for field in each["fields"]} for each in told["tables"]
+    }
+    assert applied["http"]
+    for table, columns in applied.items():
+        assert columns == {name: explained[table][name] for name in columns}
+    assert main(["policy", "explain", str(policy)]) == 0
+    text = capsys.readouterr().out
+    assert "Only traffic with an endpoint in 192.0.2.0/24 (clients) is looked at" in text
+    assert "only the registered domain" in text
+
+
+@needs_ssh_keygen
+def test_a_policy_that_asks_for_signatures_is_refused_without(
+    policy: Path, place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("allowed_signers").write_text(key(place, "ann"))
+    read = ["read", "a.pcap", "-o", "out", "--quiet", "--policy", str(policy)]
+    signed = [*read, "--signers", "allowed_signers"]
+
+    def refused(arguments: list[str], says: str) -> None:
+        capsys.readouterr()
+        assert main(arguments) == 2
+        assert says in capsys.readouterr().err
+        assert not Path("out").exists()
+
+    refused(read, "--signers")
+    refused(signed, "have it signed")
+    key(place, "mallory")
+    assert main(["policy", "sign", str(policy), "--key", "mallory"]) == 0
+    refused(signed, "not in allowed_signers")
+    Path("office.toml.sig").unlink()
+    assert main(["policy", "sign", str(policy), "--key", "ann"]) == 0
+    text = policy.read_text()
+    policy.write_text(text + "# changed\n")
+    refused(signed, "signature")
+    policy.write_text(text)
+    assert main(signed) == 0
+    manifest = json.loads(Path("out/manifest.json").read_text())
+    fingerprint = subprocess.run(["ssh-keygen", "-lf", "ann.pub"], capture_output=True, text=True, check=True).stdout
+    assert manifest["policy"]["signed_by"] == [fingerprint.split()[1]]
+
+
+@needs_ssh_keygen
+def test_one_key_twice_is_one_and_another_namespace_none(
+    policy: Path, place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    policy.write_text(policy.read_text().replace("policy = 1 ", "policy = 2 "))
+    Path("allowed_signers").write_text(key(place, "ann"))
+    assert main(["policy", "sign", str(policy), "--key", "ann"]) == 0
+    assert main(["policy", "sign", str(policy), "--key", "ann"]) == 1
+    once = Path("office.toml.sig").read_bytes()
+    Path("office.toml.sig").write_bytes(once + once)
+    read = ["read", "a.pcap", "-o", "out", "--quiet", "--policy", str(policy), "--signers", "allowed_signers"]
+    capsys.readouterr()
+    assert main(read) == 2
+    assert "one key counts once" in capsys.readouterr().err
+    policy.write_text(policy.read_text().replace("policy = 2 ", "policy = 1 "))
+    Path("office.toml.sig").unlink()
+    subprocess.run(
+        ["ssh-keygen", "-q", "-Y", "sign", "-n", "file", "-f", "ann", policy], check=True, capture_output=True
+    )
+    assert main(read) == 2
+    assert "sonde-policy@v1" in capsys.readouterr().err
+
+
+def test_retention_deletes_what_is_over_and_nothing_else(
+    policy: Path, place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    policy.write_text(policy.read_text().replace("policy = 1 ", "policy = 0 "))
+    for name in ("old", "new"):
+        assert main(["read", "a.pcap", "-o", f"sets/{name}", "--quiet", "--policy", str(policy)]) == 0
+    os.utime("sets/old/manifest.json", (1_700_000_000, 1_700_000_000))
+    Path("sets/old/notes.txt").write_text("mine")
+    keep = ["retention", "sets", "--policy", str(policy)]
+    assert main([*keep, "--dry-run"]) == 0
+    assert "would be deleted" in capsys.readouterr().out
+    assert Path("sets/old/http").exists()
+    assert main(keep) == 0
+    shown = capsys.readouterr().out
+    assert "left, for it is not in the manifest: notes.txt" in shown
+    assert sorted(path.name for path in Path("sets/old").iterdir()) == ["notes.txt"]
+    assert Path("sets/new/http/part-0000.parquet").exists()
+    assert list((place / "keys/pseudonyms").glob("*.key"))  # its time is not over
+    assert main(["retention", "sets/old", "--policy", str(policy)]) == 1
+    assert "no dataset" in capsys.readouterr().err
+
+
+def test_a_manifest_that_points_elsewhere_deletes_nothing(policy: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    policy.write_text(policy.read_text().replace("policy = 1 ", "policy = 0 "))
+    assert main(["read", "a.pcap", "-o", "out", "--quiet", "--policy", str(policy)]) == 0
+    manifest = json.loads(Path("out/manifest.json").read_text())
+    manifest["tables"]["http"]["files"] = ["../a.pcap"]
+    Path("out/manifest.json").write_text(json.dumps(manifest))
+    os.utime("out/manifest.json", (1_700_000_000, 1_700_000_000))
+    assert main(["retention", "out", "--policy", str(policy)]) == 1
+    assert "outside" in capsys.readouterr().err
+    assert Path("a.pcap").exists()
+
+
+def test_the_selftest_passes_here(policy: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    policy.write_text(policy.read_text().replace("policy = 1 ", "policy = 0 "))
+    capsys.readouterr()
+    assert main(["selftest", "--policy", str(policy), "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert (told["outputs"], told["failures"]) == (16, [])
+    assert told["canaries"] > 20
+
+
+def test_the_selftest_finds_a_leak(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(techniques, "pseudonyms", lambda column, *args, **terms: column)
+    assert main(["selftest"]) == 1
+    assert "default, jsonl: the canary of http.username (PERSON) was found" in capsys.readouterr().err
+
+
+def test_the_selftest_says_where_it_is_blind(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(selftest, "everything", lambda folder: "")
+    assert main(["selftest"]) == 1
+    assert "sees nothing" in capsys.readouterr().err
