@@ -18,6 +18,7 @@ another log: what binds them is a checkpoint that somebody else keeps (docs/audi
 import fcntl
 import os
 import secrets
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -65,6 +66,7 @@ class AuditLog:
         self.folder, self.heartbeat_s = folder, heartbeat_s
         self.boot = secrets.token_hex(BOOT_OCTETS)
         self._lock, self._clock = lock, clock
+        self._turn = threading.RLock()  # keys are made, and said to be, in several threads
         self._edge, self._tail = Edge(), list[bytes]()
         self._past = Past()
         self._signer: Signer | None = None
@@ -118,6 +120,12 @@ class AuditLog:
 
         `policy` is that in force by default: that of the last `policy.load`.
         """
+        with self._turn:
+            return self._append(entries, actor, policy)
+
+    def _append(
+        self, entries: Iterable[tuple[str, Mapping[str, Any]]], actor: Sequence[str], policy: str | None
+    ) -> int:
         if self._failed:
             raise AuditError(self._failed)
         if self._signer is None or self._lock < 0:

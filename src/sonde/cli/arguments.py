@@ -59,6 +59,8 @@ def _add_read(commands: Subparsers, run: Callable[[argparse.Namespace], int]) ->
     add("--policy", default="default", metavar="POLICY", help="default, clear, strict, or a file (default: default)")
     add("--signers", metavar="FILE", help="allowed_signers, if the policy asks for signatures")
     add("--keys", metavar="DIR", help="where keys are kept (default: $SONDE_KEYS, or the user's state folder)")
+    add("--audit", metavar="DIR", help="audit log to write to (default: what the policy's file says, or none)")
+    add("--probe", default="", metavar="NAME", help="name of this probe in a new audit log (default: probe)")
     add("--checksums", choices=("ignore", "verify"), default="ignore", help="drop what fails them")
     add("--memory", type=octets, default="512M", metavar="SIZE", help="budget of the flow tables (default: 512M)")
     add("--lanes", type=lanes, default=0, metavar="N", help="threads (default: one for each core but one, up to 4)")

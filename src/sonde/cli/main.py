@@ -13,13 +13,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 import sonde
 from sonde.cli.arguments import Parser, UsageError, build_parser
 from sonde.cli.audit import add_audit
 from sonde.cli.authorize import add_authorize, add_vault
 from sonde.cli.policy import add_policy, add_retention, add_selftest
+
+if TYPE_CHECKING:
+    from sonde.pipeline.read import Reading
 
 DONE, COULD_NOT, WRONG_USAGE, DAMAGED, INTERRUPTED, TERMINATED = 0, 1, 2, 3, 130, 143
 
@@ -87,6 +90,7 @@ def sentence(error: Exception) -> str:
 def run_read(args: argparse.Namespace) -> int:
     """Carry out `sonde read`."""
     from sonde.flow import Limits
+    from sonde.pipeline.account import accounted, folder_of_log
     from sonde.pipeline.places import keys_folder
     from sonde.pipeline.plan import PlanError
     from sonde.pipeline.read import find_captures, make_plan, read_captures, seed_of
@@ -94,25 +98,38 @@ def run_read(args: argparse.Namespace) -> int:
     from sonde.view.progress import Progress
 
     captures = find_captures(args.captures)
-    try:
-        plan = make_plan(
-            args.tables,
-            args.policy,
-            keys=keys_folder(args.keys),
-            signers=Path(args.signers) if args.signers else None,
-            lanes=args.lanes,
-            memory=args.memory,
-            checksums=args.checksums,
-            limits=Limits(interim_s=args.interim),
-            overlap=args.overlap,
-            applications=[Path(each) for each in args.applications],
-            seed=seed_of(captures),
-        )
-    except (PlanError, PolicyError) as error:
-        raise UsageError(str(error)) from None
     out = Path(args.output) if args.output else default_output(args.captures)
-    with _ending_on_request(), Progress(captures, quiet=args.quiet) as progress:
-        reading = read_captures(captures, plan, out, form=args.format, digest=args.digest, progress=progress.update)
+    keys = keys_folder(args.keys)
+    with (
+        _ending_on_request(),
+        accounted(folder_of_log(args.audit, args.policy), args.policy, keys, args.probe) as audit,
+    ):
+        try:
+            plan = make_plan(
+                args.tables,
+                args.policy,
+                keys=keys,
+                signers=Path(args.signers) if args.signers else None,
+                audit=audit,
+                lanes=args.lanes,
+                memory=args.memory,
+                checksums=args.checksums,
+                limits=Limits(interim_s=args.interim),
+                overlap=args.overlap,
+                applications=[Path(each) for each in args.applications],
+                seed=seed_of(captures),
+            )
+        except (PlanError, PolicyError) as error:
+            raise UsageError(str(error)) from None
+        with Progress(captures, quiet=args.quiet) as progress:
+            reading = read_captures(
+                captures, plan, out, form=args.format, digest=args.digest, progress=progress.update, audit=audit
+            )
+    return _tell_reading(args, reading, compiled=progress.compiling)
+
+
+def _tell_reading(args: argparse.Namespace, reading: "Reading", *, compiled: bool) -> int:
+    """Say what became of a run; give the exit status."""
     for report in reading.totals.reports:
         for damage in report.damage:
             print(f"sonde: {damage.path}, octet {damage.offset}: {damage.reason}.", file=sys.stderr)
@@ -126,7 +143,7 @@ def run_read(args: argparse.Namespace) -> int:
     elif not args.quiet:
         from sonde.view.summary import print_summary
 
-        print_summary(reading, compiled=progress.compiling)
+        print_summary(reading, compiled=compiled)
     return DAMAGED if reading.damaged else DONE
 
 

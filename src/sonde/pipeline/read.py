@@ -9,21 +9,25 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import sonde
 from sonde.flow import Limits
 from sonde.identify import Applications
+from sonde.pipeline.account import tell_output, tell_policy, tell_refusal
 from sonde.pipeline.places import keys_folder
 from sonde.pipeline.plan import MIB, Plan, choose_tables
 from sonde.pipeline.policies import open_policy
 from sonde.pipeline.recorder import Recorder, schema_of
 from sonde.pipeline.run import Totals, read_all
 from sonde.pipeline.tally import Tally
-from sonde.policy import Gate, Keys
+from sonde.policy import Gate, Keys, Policy, PolicyError
 from sonde.sink import FORMATS, open_sink
 from sonde.source import SourceError, open_source
 from sonde.table.packets import DROPS
+
+if TYPE_CHECKING:
+    from sonde.audit import AuditLog
 
 CAPTURE_ENDINGS = (".pcap", ".pcapng", ".cap", ".dmp", ".ntar")
 PACKINGS = ("", ".gz", ".zst", ".xz", ".bz2")
@@ -100,7 +104,7 @@ def make_plan(  # noqa: PLR0913 - each by keyword: they are the options of `sond
     *,
     keys: Path | None = None,
     signers: Path | None = None,
-    least_policy_version: int = 0,
+    audit: "AuditLog | None" = None,
     lanes: int = 0,
     memory: int = 512 * MIB,
     checksums: str = "ignore",
@@ -111,12 +115,13 @@ def make_plan(  # noqa: PLR0913 - each by keyword: they are the options of `sond
 ) -> Plan:
     """Compile wishes into a plan; ValueError with a sentence for the user where that fails.
 
-    `keys` is the folder of keys, the user's by default; `least_policy_version` the highest
-    version of a policy that the audit log has seen.
+    `keys` is the folder of keys, the user's by default. With an audit log, a policy of a lower
+    version than it has seen is refused, and it is told what is in force, what is refused, and
+    which keys are made.
     """
-    terms = open_policy(policy, signers=signers, least_version=least_policy_version)
+    terms = _open_policy(policy, signers, audit)
     return Plan(
-        gate=Gate(terms, Keys(terms.pseudonym, keys or keys_folder())),
+        gate=Gate(terms, _keys(terms, keys, audit)),
         tables=choose_tables(tables) - terms.dropped_tables,
         lanes=lanes or default_lanes(),
         memory=memory,
@@ -128,6 +133,25 @@ def make_plan(  # noqa: PLR0913 - each by keyword: they are the options of `sond
     )
 
 
+def _keys(terms: Policy, folder: Path | None, audit: "AuditLog | None") -> Keys:
+    """Give the keys of pseudonyms; the audit log hears which are made and destroyed."""
+    place = folder or keys_folder()
+    return Keys(terms.pseudonym, place) if audit is None else Keys(terms.pseudonym, place, told=audit.append)
+
+
+def _open_policy(policy: str, signers: Path | None, audit: "AuditLog | None") -> Policy:
+    """Open a policy; the audit log hears of it, or of the refusal, first."""
+    if audit is None:
+        return open_policy(policy, signers=signers)
+    try:
+        terms = open_policy(policy, signers=signers, least_version=audit.highest_policy_version)
+    except PolicyError as error:
+        tell_refusal(audit, policy, error)
+        raise
+    tell_policy(audit, terms)
+    return terms
+
+
 def read_captures(
     paths: Iterable[str],
     plan: Plan,
@@ -136,8 +160,9 @@ def read_captures(
     form: str = "parquet",
     digest: bool = False,
     progress: Callable[[int, int], None] = lambda frames, offset: None,
+    audit: "AuditLog | None" = None,
 ) -> Reading:
-    """Read captures and write a dataset to `out`, whole or not at all."""
+    """Read captures and write a dataset to `out`, whole or not at all; the audit log hears of it before."""
     if form not in FORMATS:
         raise OutputError(f"There is no format {form!r}; there are {', '.join(FORMATS)}.")
     began = time.monotonic()
@@ -148,14 +173,20 @@ def read_captures(
         sink = open_sink(form, aside, {name: schema_of(plan, name) for name in sorted(plan.tables)})
         recorder = Recorder(plan, sink)
         key = int.from_bytes(os.urandom(8), "big")
-        totals = read_all(
-            plan, captures, key, recorder.consume, recorder.settle, progress, open_source, recorder.rehearse
-        )
+
+        def settle() -> None:
+            recorder.settle()
+            if audit is not None:
+                audit.beat()
+
+        totals = read_all(plan, captures, key, recorder.consume, settle, progress, open_source, recorder.rehearse)
         recorder.finish()
         files = sink.close()
         manifest = _manifest(plan, totals, recorder, files, captures, form, digest=digest)
         (aside / MANIFEST).write_text(json.dumps(manifest, indent=1) + "\n", encoding="utf-8")
-        _commit(aside, out)
+        if audit is not None:
+            tell_output(audit, aside, out.name, manifest)
+        _commit(aside, out, audit)
     except BaseException as error:
         shutil.rmtree(aside, ignore_errors=True)
         if isinstance(error, OSError):  # what cannot be read of an input is damage, and no error
@@ -177,9 +208,14 @@ def _make_aside(out: Path) -> Path:
         raise OutputError(f"{out} cannot be written ({error.strerror}); choose another place with -o.") from None
 
 
-def _commit(aside: Path, out: Path) -> None:
-    aside.chmod(0o755)
-    aside.rename(out)
+def _commit(aside: Path, out: Path, audit: "AuditLog | None") -> None:
+    try:
+        aside.chmod(0o755)
+        aside.rename(out)
+    except OSError:
+        if audit is not None:
+            audit.append("degraded", {"what": "output", "reason": "the dataset could not be renamed to its place"})
+        raise
 
 
 def _manifest(

@@ -41,7 +41,7 @@ MOST_EPOCHS = 4096  # of a run; a sender chooses times, and must not choose how 
 BEYOND = -(1 << 63)
 OTHERS = 0o077
 #: What happened to a key: kind of audit entry ("key.rotate", "key.destroy") and what it says.
-Told = Callable[[str, dict[str, str | int]], None]
+Told = Callable[[str, dict[str, str | int]], object]
 
 
 class Key:

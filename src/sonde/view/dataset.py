@@ -16,6 +16,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
+from sonde.pipeline.account import accounted, folder_of_log
+from sonde.pipeline.places import keys_folder
 from sonde.pipeline.read import MANIFEST, Reading, find_captures, make_plan, read_captures, seed_of
 
 if TYPE_CHECKING:
@@ -152,6 +154,7 @@ def read(  # noqa: PLR0913 - all by name
     policy: str | Path = "default",
     signers: str | Path | None = None,
     keys: str | Path | None = None,
+    audit: str | Path | None = None,
     output: str | Path | None = None,
     lanes: int = 0,
     memory: int = 512 * MIB,
@@ -166,24 +169,27 @@ def read(  # noqa: PLR0913 - all by name
     """
     paths = [str(captures)] if isinstance(captures, str | Path) else [str(each) for each in captures]
     found = find_captures(paths)
-    plan = make_plan(
-        tables,
-        str(policy),
-        signers=Path(signers) if signers else None,
-        keys=Path(keys) if keys else None,
-        lanes=lanes,
-        memory=memory,
-        checksums=checksums,
-        overlap=overlap,
-        seed=seed_of(found),
-    )
-    if output:
-        return Dataset(Path(output), read_captures(found, plan, Path(output), digest=digest))
-    temporary = Path(tempfile.mkdtemp(prefix="sonde-"))
+    temporary = None if output else Path(tempfile.mkdtemp(prefix="sonde-"))
+    out = Path(output) if output else Path(str(temporary)) / "dataset"
+    place = keys_folder(str(keys) if keys else None)
     try:
-        reading = read_captures(found, plan, temporary / "dataset", digest=digest)
+        with accounted(folder_of_log(audit, str(policy)), str(policy), place) as log:
+            plan = make_plan(
+                tables,
+                str(policy),
+                signers=Path(signers) if signers else None,
+                keys=place,
+                audit=log,
+                lanes=lanes,
+                memory=memory,
+                checksums=checksums,
+                overlap=overlap,
+                seed=seed_of(found),
+            )
+            reading = read_captures(found, plan, out, digest=digest, audit=log)
     except BaseException:
-        shutil.rmtree(temporary, ignore_errors=True)
+        if temporary is not None:
+            shutil.rmtree(temporary, ignore_errors=True)
         raise
     return Dataset(reading.folder, reading, temporary)
 
