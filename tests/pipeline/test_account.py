@@ -165,3 +165,32 @@ def test_where_the_log_is(tmp_path: Path) -> None:
         policy.write_text(text)
         assert folder_of_log(None, str(policy)) is None
     assert folder_of_log(None, str(tmp_path / "nowhere")) is None
+
+
+def test_deletions_are_told_before_they_are_done(tmp_path: Path) -> None:
+    policy, keys = write_policy(tmp_path), tmp_path / "keys"
+    policy.write_text(policy.read_text() + '[retention]\nrecords = "1d"\n')
+    sonde.read(EXAMPLE, output=tmp_path / "x.sonde", policy=policy, keys=keys, tables=["dns"])
+    before = len(told(tmp_path / "audit"))
+    args = ("retention", tmp_path / "x.sonde", "--policy", policy, "--keys", keys)
+    assert run(*args, "--dry-run").returncode == 0
+    assert len(told(tmp_path / "audit")) == before
+    past = 1_600_000_000
+    manifest = tmp_path / "x.sonde/manifest.json"
+    manifest.write_text(json.dumps(json.loads(manifest.read_text()) | {"last_ns": past * 10**9}))
+    os.utime(manifest, (past, past))
+    done = run(*args)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert not (tmp_path / "x.sonde").exists()
+    assert types(tmp_path / "audit")[before:] == ["boot", "policy.load", "retention.delete", "shutdown"]
+    assert told(tmp_path / "audit")[-2]["data"]["dataset"] == "x.sonde"
+    assert verify(tmp_path / "audit", own_key(tmp_path / "audit"), outputs=tmp_path).status == "sound"
+
+
+def test_keys_of_pseudonyms_are_told(tmp_path: Path) -> None:
+    policy, log = write_policy(tmp_path), tmp_path / "audit"
+    sonde.read(EXAMPLE, output=tmp_path / "x.sonde", policy=policy, keys=tmp_path / "keys", tables=["http", "dns"])
+    made = [entry["data"]["key"] for entry in told(log) if entry["type"] == "key.rotate"]
+    assert made
+    assert len(made) == len(list((tmp_path / "keys/pseudonyms").glob("*.key")))
+    assert verify(log, own_key(log)).status == "sound"

@@ -67,6 +67,7 @@ def add_retention(commands: Subparsers) -> None:
     add("--policy", required=True, metavar="FILE", help="the policy that says how long ([retention])")
     add("--signers", metavar="FILE", help="allowed_signers, if the policy asks for signatures")
     add("--keys", metavar="DIR", help="where keys are kept (default: $SONDE_KEYS, or the user's state folder)")
+    add("--audit", metavar="DIR", help="audit log to write to (default: what the policy's file says, or none)")
     add("--dry-run", action="store_true", help="only say what would be deleted")
     add("--json", action="store_true", help="as JSON")
     retention.set_defaults(run=run_retention)
@@ -83,6 +84,8 @@ def add_selftest(commands: Subparsers) -> None:
     add = selftest.add_argument
     add("--policy", action="append", default=[], metavar="FILE", help="also test this one; may be repeated")
     add("--signers", metavar="FILE", help="allowed_signers, if the policy asks for signatures")
+    add("--audit", metavar="DIR", help="audit log that is told the result")
+    add("--keys", metavar="DIR", help="where its key is kept (default: $SONDE_KEYS, or the user's state folder)")
     add("--json", action="store_true", help="as JSON")
     selftest.set_defaults(run=run_selftest)
 
@@ -162,15 +165,22 @@ def run_retention(args: argparse.Namespace) -> int:
     """Carry out `sonde retention`."""
     import time
 
+    from sonde.pipeline.account import accept_policy, accounted, folder_of_log
     from sonde.pipeline.places import keys_folder
-    from sonde.pipeline.policies import open_policy
     from sonde.pipeline.retention import enforce
     from sonde.policy import destroy_expired
 
-    policy = open_policy(args.policy, signers=Path(args.signers) if args.signers else None)
-    now_ns = time.time_ns()
-    found = enforce([Path(each) for each in args.datasets], policy, now_ns, dry_run=args.dry_run)
-    keys = [] if args.dry_run else destroy_expired(keys_folder(args.keys), now_ns)
+    place, now_ns = keys_folder(args.keys), time.time_ns()
+    log = None if args.dry_run else folder_of_log(args.audit, args.policy)
+    with accounted(log, args.policy, place) as audit:
+        policy = accept_policy(args.policy, Path(args.signers) if args.signers else None, audit)
+
+        def tell(kind: str, said: dict[str, str | int]) -> None:
+            if audit is not None:
+                audit.append(kind, said)
+
+        found = enforce([Path(each) for each in args.datasets], policy, now_ns, dry_run=args.dry_run, told=tell)
+        keys = [] if args.dry_run else destroy_expired(place, now_ns, told=tell)
     if args.json:
         told = [{"dataset": str(e.folder), "due_ns": e.due_ns, "over": e.is_over, "octets": e.octets} for e in found]
         print(json.dumps({"datasets": told, "keys_destroyed": len(keys), "dry_run": args.dry_run}))
@@ -188,13 +198,18 @@ def run_retention(args: argparse.Namespace) -> int:
 
 def run_selftest(args: argparse.Namespace) -> int:
     """Carry out `sonde selftest`."""
+    from sonde.pipeline.account import accounted
+    from sonde.pipeline.places import keys_folder
     from sonde.pipeline.selftest import run_selftest as run
     from sonde.policy import BUILT_IN
     from sonde.view.summary import print_summary
 
-    found = run(
-        [*BUILT_IN, *args.policy], signers=Path(args.signers) if args.signers else None, summarise=print_summary
-    )
+    signers = Path(args.signers) if args.signers else None
+    log = Path(args.audit) if args.audit else None
+    with accounted(log, "default", keys_folder(args.keys)) as audit:
+        found = run([*BUILT_IN, *args.policy], signers=signers, summarise=print_summary)
+        if audit is not None:
+            audit.append("selftest", found.as_dict() | {"policies": [Path(each).name for each in found.policies]})
     if args.json:
         print(json.dumps(found.as_dict()))
     else:

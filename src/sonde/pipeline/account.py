@@ -14,6 +14,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sonde.pipeline.policies import open_policy
 from sonde.policy import BUILT_IN, Policy, PolicyError, load_policy, read_octets
 from sonde.policy.error import SignatureError
 from sonde.policy.terms import SECOND_NS
@@ -58,7 +59,20 @@ def accounted(folder: Path | None, policy: str, keys: Path, probe: str = "") -> 
         yield log
 
 
-def tell_policy(audit: "AuditLog", policy: Policy) -> None:
+def accept_policy(policy: str, signers: Path | None, audit: "AuditLog | None") -> Policy:
+    """Open a policy, of no lower version than the log has seen; the log hears of it, or of the refusal, first."""
+    if audit is None:
+        return open_policy(policy, signers=signers)
+    try:
+        terms = open_policy(policy, signers=signers, least_version=audit.highest_policy_version)
+    except PolicyError as error:
+        _tell_refusal(audit, policy, error)
+        raise
+    _tell_policy(audit, terms)
+    return terms
+
+
+def _tell_policy(audit: "AuditLog", policy: Policy) -> None:
     """Say that a policy is in force."""
     data = {
         "digest": policy.digest,
@@ -71,7 +85,7 @@ def tell_policy(audit: "AuditLog", policy: Policy) -> None:
     audit.append("policy.load", data, actor=policy.signed_by)
 
 
-def tell_refusal(audit: "AuditLog", policy: str, error: PolicyError) -> None:
+def _tell_refusal(audit: "AuditLog", policy: str, error: PolicyError) -> None:
     """Say that a policy was refused, by which of the rules, and nothing of what it says."""
     data = {"reason": "signature" if isinstance(error, SignatureError) else "policy"}
     with suppress(PolicyError):
@@ -103,4 +117,4 @@ def tell_output(audit: "AuditLog", folder: Path, name: str, manifest: Mapping[st
     audit.append_many([("tally", tally), ("output.commit", output)])
 
 
-__all__ = ["accounted", "folder_of_log", "tell_output", "tell_policy", "tell_refusal"]
+__all__ = ["accept_policy", "accounted", "folder_of_log", "tell_output"]

@@ -14,14 +14,13 @@ from typing import TYPE_CHECKING, Any
 import sonde
 from sonde.flow import Limits
 from sonde.identify import Applications
-from sonde.pipeline.account import tell_output, tell_policy, tell_refusal
+from sonde.pipeline.account import accept_policy, tell_output
 from sonde.pipeline.places import keys_folder
 from sonde.pipeline.plan import MIB, Plan, choose_tables
-from sonde.pipeline.policies import open_policy
 from sonde.pipeline.recorder import Recorder, schema_of
 from sonde.pipeline.run import Totals, read_all
 from sonde.pipeline.tally import Tally
-from sonde.policy import Gate, Keys, Policy, PolicyError
+from sonde.policy import Gate, Keys, Policy
 from sonde.sink import FORMATS, open_sink
 from sonde.source import SourceError, open_source
 from sonde.table.packets import DROPS
@@ -119,7 +118,7 @@ def make_plan(  # noqa: PLR0913 - each by keyword: they are the options of `sond
     version than it has seen is refused, and it is told what is in force, what is refused, and
     which keys are made.
     """
-    terms = _open_policy(policy, signers, audit)
+    terms = accept_policy(policy, signers, audit)
     return Plan(
         gate=Gate(terms, _keys(terms, keys, audit)),
         tables=choose_tables(tables) - terms.dropped_tables,
@@ -137,19 +136,6 @@ def _keys(terms: Policy, folder: Path | None, audit: "AuditLog | None") -> Keys:
     """Give the keys of pseudonyms; the audit log hears which are made and destroyed."""
     place = folder or keys_folder()
     return Keys(terms.pseudonym, place) if audit is None else Keys(terms.pseudonym, place, told=audit.append)
-
-
-def _open_policy(policy: str, signers: Path | None, audit: "AuditLog | None") -> Policy:
-    """Open a policy; the audit log hears of it, or of the refusal, first."""
-    if audit is None:
-        return open_policy(policy, signers=signers)
-    try:
-        terms = open_policy(policy, signers=signers, least_version=audit.highest_policy_version)
-    except PolicyError as error:
-        tell_refusal(audit, policy, error)
-        raise
-    tell_policy(audit, terms)
-    return terms
 
 
 def read_captures(
