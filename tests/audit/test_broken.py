@@ -1,5 +1,6 @@
 """Broken logs, each named by its damage: both verifiers refuse all of them, for the same reasons."""
 
+import copy
 import hashlib
 import importlib.util
 import json
@@ -9,6 +10,8 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from sonde.audit import read_verifier, verify
 from sonde.audit.kinds import KINDS, MOST_COUNT, TEXTS
@@ -26,6 +29,14 @@ def single() -> ModuleType:
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
+
+
+@pytest.fixture(scope="module")
+def flipped(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A log of few and short tiles."""
+    place = tmp_path_factory.mktemp("log")
+    write_log(place, [spelled(each) for each in broken.good()])
+    return place
 
 
 def both(single: ModuleType, log: Path, key: str | None = None, **more) -> dict:
@@ -60,6 +71,40 @@ def test_a_good_log_is_accepted_by_both(tmp_path: Path, single: ModuleType, coun
     assert (found["status"], found["size"], found["faults"]) == ("sound", count, [])
     assert found["root"] == root_of(entries).hex()
     assert sum(found["types"].values()) == count
+
+
+@given(st.data())
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=300, deadline=None)
+def test_any_octet_changed_anywhere_is_told(flipped: Path, single: ModuleType, data: st.DataObject) -> None:
+    path = data.draw(st.sampled_from(sorted(each for each in flipped.rglob("*") if each.is_file())))
+    octets = path.read_bytes()
+    at, value = data.draw(st.integers(0, len(octets) - 1)), data.draw(st.integers(1, 255))
+    path.write_bytes(octets[:at] + bytes([octets[at] ^ value]) + octets[at + 1 :])
+    try:
+        assert both(single, flipped)["status"] != "sound"
+    finally:
+        path.write_bytes(octets)
+
+
+@given(st.data())
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=300, deadline=None)
+def test_whatever_an_entry_says_both_agree(tmp_path: Path, single: ModuleType, data: st.DataObject) -> None:
+    """Entries with values out of place, signed: neither verifier stumbles, and both say the same."""
+    entries = broken.good()
+    values = st.one_of(
+        st.text(max_size=4), st.integers(), st.booleans(), st.none(), st.floats(allow_nan=False),
+        st.lists(st.text(max_size=2)),
+        st.sampled_from(["2026-06-01T12:30:00.000Z", "9999-12-31T23:59:59.999Z", broken.BOOT_1, broken.DIGEST, "boot"]),
+        st.sampled_from([entry["data"] for entry in entries]), st.sampled_from([entry["type"] for entry in entries]),
+    )  # fmt: skip
+    for _ in range(data.draw(st.integers(1, 3))):
+        entry = data.draw(st.sampled_from(entries))
+        target = data.draw(st.sampled_from([entry, entry["data"]])) if isinstance(entry["data"], dict) else entry
+        names = sorted(target)
+        if names:
+            target[data.draw(st.sampled_from(names))] = copy.deepcopy(data.draw(values))
+    write_log(tmp_path, [spelled(each) for each in entries])
+    both(single, tmp_path)
 
 
 def test_an_empty_log_is_refused_by_both(tmp_path: Path, single: ModuleType) -> None:
