@@ -22,13 +22,17 @@ ROOT = Path(__file__).parent.parent.parent
 SINGLE = ROOT / "tools/verify_audit.py"
 
 
-@pytest.fixture(scope="module")
-def single() -> ModuleType:
-    """The single-file verifier; it imports nothing of ours, so it is loaded as a file."""
-    spec = importlib.util.spec_from_file_location("verify_audit", SINGLE)
+def load_single(path: Path) -> ModuleType:
+    """Load the single-file verifier; it is no part of a package."""
+    spec = importlib.util.spec_from_file_location("verify_audit", path)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
+
+
+@pytest.fixture(scope="module")
+def single() -> ModuleType:
+    return load_single(SINGLE)
 
 
 @pytest.fixture(scope="module")

@@ -153,6 +153,9 @@ def test_a_clock_that_goes_back_is_told(tmp_path: Path) -> None:
     assert [entry["type"] for entry in found[2:]] == ["heartbeat", "clock.jump", "heartbeat", "shutdown"]
     assert found[2]["t"] == found[1]["t"]
     assert found[3]["data"] == {"back_ms": 5_500}
+    assert log.latest == found[1]["t"] > found[-1]["t"]
+    with begin(tmp_path, clock=clock) as log:
+        assert log.latest == found[1]["t"]
     assert verify(tmp_path / "audit", read_verifier(key)).status == "sound"
 
 

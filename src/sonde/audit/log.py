@@ -43,18 +43,20 @@ ID_OCTETS, BOOT_OCTETS = 8, 16
 FOLDER_MODE, KEY_MODE, OTHERS = 0o700, 0o600, 0o077
 CLOCK_SLACK_MS = 1000  # a clock set back by less is waited for; by more is said (`clock.jump`)
 HEARTBEAT_S = 600
+TIME_KEY, TIME_LETTERS = b',"t":"', 24  # where an entry says when
 FIRST, CLEAN, UNCLEAN = "first", "clean", "unclean"
 
 
 @dataclass
 class Past:
-    """What a log says of the time before: probe, policies, authorisations, its latest time and type."""
+    """What a log says of the time before: probe, policies, authorisations, times; the last entry's time and type."""
 
     probe: str = ""
     highest_policy_version: int = 0
     nonces: set[str] = field(default_factory=set)
     ids: set[str] = field(default_factory=set)
     latest: str = ""
+    last: str = ""
     last_type: str = ""
 
 
@@ -130,15 +132,15 @@ class AuditLog:
             raise AuditError(self._failed)
         if self._signer is None or self._lock < 0:
             raise AuditError("The audit log is closed; open it again.")
-        number, latest, in_force = self._number, self._past.latest, self._policy
+        number, last, in_force = self._number, self._past.last, self._policy
         made, learned, whose = [], [], list(actor)
         for kind, data in entries:
             now_ms = self._clock()
             now = spell_time(now_ms)
-            if now < latest:
-                back_ms = _milliseconds(latest) - now_ms
+            if now < last:
+                back_ms = _milliseconds(last) - now_ms
                 if back_ms <= CLOCK_SLACK_MS:
-                    now = latest
+                    now = last
                 elif kind != "clock.jump":
                     made.append(self._spell("clock.jump", {"back_ms": back_ms}, now, number, in_force, []))
                     number += 1
@@ -146,7 +148,7 @@ class AuditLog:
                 in_force = str(data.get("digest", ""))
             under = in_force if policy is None else policy
             made.append(self._spell(kind, data, now, number, under, whose))
-            number, latest = number + 1, now
+            number, last = number + 1, now
             learned.append((kind, data))
         if not made:
             return self._edge.size - 1
@@ -154,7 +156,7 @@ class AuditLog:
         for kind, data in learned:
             self._learn(kind, data)
         self._number, self._policy = number, in_force
-        self._past.latest = latest
+        self._past.last, self._past.latest = last, max(self._past.latest, last)
         self._last_beat = time.monotonic()
         return self._edge.size - 1
 
@@ -219,7 +221,7 @@ class AuditLog:
 
     @property
     def latest(self) -> str:
-        """Give the time of the latest entry, as entries spell it."""
+        """Give the latest time of all entries, as entries spell it: later than the last where the clock went back."""
         return self._past.latest
 
     def _signing(self) -> Signer:
@@ -300,7 +302,9 @@ class AuditLog:
             if number in {0, checkpoint.size - 1} or b'"type":"policy.load"' in octets or b'activate"' in octets:
                 entry = decode_entry(octets)
                 self._learn(entry["type"], entry["data"])
-                self._past.probe, self._past.latest = entry["probe"], entry["t"]
+                self._past.probe, self._past.last = entry["probe"], entry["t"]
+            at = octets.rfind(TIME_KEY) + len(TIME_KEY)  # quotes within texts are escaped
+            self._past.latest = max(self._past.latest, octets[at : at + TIME_LETTERS].decode())
 
     def _discard(self) -> int:
         """Remove what a writer left that ended before its checkpoint; give how many entries that were."""
@@ -354,6 +358,7 @@ class AuditLog:
 
     def _release(self) -> None:
         if self._lock >= 0:
+            fcntl.flock(self._lock, fcntl.LOCK_UN)  # processes forked meanwhile hold it too
             os.close(self._lock)
             self._lock = -1
 
