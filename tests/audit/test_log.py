@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterable
@@ -195,7 +196,7 @@ def test_a_closed_log_takes_nothing(tmp_path: Path) -> None:
 
 def test_keys_are_for_their_owner_alone(tmp_path: Path) -> None:
     begin(tmp_path).close()
-    (key,) = (tmp_path / "keys").iterdir()
+    (key,) = (tmp_path / "keys").glob("*.audit-key")
     assert key.stat().st_mode & 0o777 == 0o600
     assert (tmp_path / "keys").stat().st_mode & 0o777 == 0o700
     key.chmod(0o640)
@@ -278,6 +279,22 @@ def test_what_was_left_behind_the_checkpoint_is_discarded_and_told(
     assert (verdict.status, verdict.beyond) == ("sound", 0)
 
 
+def test_a_log_put_back_from_a_copy_is_not_gone_on_with(tmp_path: Path) -> None:
+    with begin(tmp_path) as log:
+        key = log.key
+    folder = tmp_path / "audit"
+    shutil.copytree(folder, tmp_path / "copy")
+    begin(tmp_path).close()
+    shutil.rmtree(folder)
+    shutil.copytree(tmp_path / "copy", folder)
+    with pytest.raises(AuditError, match="had 5 entries and has 3"):
+        begin(tmp_path)
+    assert verify(folder, read_verifier(key)).status == "sound"
+    (mark,) = (tmp_path / "keys").glob("*.audit-newest")
+    mark.write_text("torn")
+    begin(tmp_path).close()
+
+
 def test_a_checkpoint_put_back_loses_no_entry_before_it(tmp_path: Path) -> None:
     with begin(tmp_path) as log:
         key = log.key
@@ -287,6 +304,10 @@ def test_a_checkpoint_put_back_loses_no_entry_before_it(tmp_path: Path) -> None:
         log.append_many([("heartbeat", {})] * 300)
     after = (folder / "checkpoint").read_bytes()
     (folder / "checkpoint").write_bytes(before)
+    with pytest.raises(AuditError, match="put back from a copy"):
+        begin(tmp_path)
+    for mark in (tmp_path / "keys").glob("*.audit-newest"):
+        mark.unlink()
     begin(tmp_path).close()
     assert verify(folder, read_verifier(key)).status == "sound"
     assert [fault.name for fault in verify(folder, read_verifier(key), since=[after]).faults] == ["rolled-back"]

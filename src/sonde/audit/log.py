@@ -12,7 +12,9 @@ whoever holds an older checkpoint can still use it. A write that fails ends this
 nobody can say then what the disk has; the next one reads and sees.
 
 The private key lies in the folder of keys, apart from the log. Whoever holds it can write
-another log: what binds them is a checkpoint that somebody else keeps (docs/audit.md).
+another log: what binds them is a checkpoint that somebody else keeps (docs/audit.md). Beside the
+key lies a copy of the newest checkpoint, so that a log put back from a copy is not gone on with
+unawares: two checkpoints that contradict each other are never signed (tlog-checkpoint).
 """
 
 import fcntl
@@ -38,7 +40,7 @@ from sonde.audit.stamp import code_digest
 from sonde.audit.tiles import CHECKPOINT, ENTRIES, pack_entries, tile_path
 from sonde.audit.tree import WIDTH, Edge, leaf_hash
 
-LOCK, KEY_ENDING, ASIDE = "lock", ".audit-key", ".new"
+LOCK, KEY_ENDING, MARK_ENDING, ASIDE = "lock", ".audit-key", ".audit-newest", ".new"
 ID_OCTETS, BOOT_OCTETS = 8, 16
 FOLDER_MODE, KEY_MODE, OTHERS = 0o700, 0o600, 0o077
 CLOCK_SLACK_MS = 1000  # a clock set back by less is waited for; by more is said (`clock.jump`)
@@ -72,6 +74,7 @@ class AuditLog:
         self._edge, self._tail = Edge(), list[bytes]()
         self._past = Past()
         self._signer: Signer | None = None
+        self._mark = folder  # beside the key, once that is known
         self._speller: Speller | None = None
         self._number, self._policy, self._failed = 0, "", ""
         self._last_beat = time.monotonic()
@@ -257,6 +260,7 @@ class AuditLog:
             previous = FIRST
         else:
             self._signer = _own_key(note, keys)
+            self._mark = _key_place(keys, self._signer.name).with_suffix(MARK_ENDING)
             self._recover(note)
             if probe and probe != self._past.probe:
                 raise AuditError(f"This is the audit log of the probe {self._past.probe!r} and not of {probe!r}.")
@@ -276,6 +280,7 @@ class AuditLog:
         self._past.probe = probe
         self._signer = Signer(name, Ed25519PrivateKey.generate())
         place = _key_place(private_folder(keys), name)
+        self._mark = place.with_suffix(MARK_ENDING)
         try:
             number = os.open(place, os.O_WRONLY | os.O_CREAT | os.O_EXCL, KEY_MODE)
             with os.fdopen(number, "w") as file:
@@ -289,22 +294,47 @@ class AuditLog:
     def _recover(self, note: bytes) -> None:
         """Read all that is there, and see that it is whole."""
         checkpoint = read_checkpoint(open_note(note, self._signing().verifier))
-        found = read_log(self.folder, checkpoint.size)
+        newest = self._newest()
+        found = read_log(self.folder, checkpoint.size, [newest.size] if newest else [])
         if found.faults or found.edge.root() != checkpoint.root:
             why = found.faults[0].text if found.faults else "its entries are not those that were signed."
             raise AuditError(
                 f"The audit log {self.folder} is damaged: {why} Keep it for an auditor and begin another beside it."
+            )
+        if newest and found.roots.get(newest.size) != newest.root:
+            raise AuditError(
+                f"The audit log {self.folder} had {newest.size} entries and has {checkpoint.size} or others: it was put "
+                "back from a copy, which auditors take for fraud. Put the newest back, or begin another."
             )
         self._edge = found.edge
         if checkpoint.size % WIDTH:
             self._tail = found.bundles[-1]
         for number, octets in found.entries():
             if number in {0, checkpoint.size - 1} or b'"type":"policy.load"' in octets or b'activate"' in octets:
-                entry = decode_entry(octets)
+                try:
+                    entry = decode_entry(octets)
+                except EntryError as error:
+                    raise AuditError(f"The audit log {self.folder} is damaged: entry {number} {error}.") from None
                 self._learn(entry["type"], entry["data"])
                 self._past.probe, self._past.last = entry["probe"], entry["t"]
             at = octets.rfind(TIME_KEY) + len(TIME_KEY)  # quotes within texts are escaped
             self._past.latest = max(self._past.latest, octets[at : at + TIME_LETTERS].decode())
+
+    def _newest(self) -> Checkpoint | None:
+        """Give the newest checkpoint that was signed with this key, as far as is remembered beside it."""
+        try:
+            note = self._mark.read_bytes()
+            return read_checkpoint(open_note(note, self._signing().verifier))
+        except (OSError, NoteError):  # never written, or torn by a loss of power: auditors remember better
+            return None
+
+    def _remember(self, note: bytes) -> None:
+        """Keep a copy of a checkpoint beside the key; it is no part of what was promised, and not written through."""
+        with suppress(OSError):
+            aside = self._mark.with_name(self._mark.name + ASIDE)
+            aside.touch(KEY_MODE)
+            aside.write_bytes(note)
+            aside.replace(self._mark)
 
     def _discard(self) -> int:
         """Remove what a writer left that ended before its checkpoint; give how many entries that were."""
@@ -343,7 +373,8 @@ class AuditLog:
         checkpoint = Checkpoint(signer.name, edge.size, edge.root())
         try:
             _write_all(self.folder, files)
-            _write_all(self.folder, [(CHECKPOINT, sign(checkpoint.text(), signer))])
+            note = sign(checkpoint.text(), signer)
+            _write_all(self.folder, [(CHECKPOINT, note)])
             _remove_partial(full)
         except OSError as error:
             self._failed = (
@@ -355,6 +386,7 @@ class AuditLog:
             self._failed = f"Writing to the audit log {self.folder} was interrupted; run again."
             raise
         self._edge, self._tail = edge, tail
+        self._remember(note)
 
     def _release(self) -> None:
         if self._lock >= 0:
