@@ -303,8 +303,8 @@ class AuditLog:
             )
         if newest and found.roots.get(newest.size) != newest.root:
             raise AuditError(
-                f"The audit log {self.folder} had {newest.size} entries and has {checkpoint.size} or others: it was put "
-                "back from a copy, which auditors take for fraud. Put the newest back, or begin another."
+                f"The audit log {self.folder} had {newest.size} entries and has {checkpoint.size} or others: it was "
+                "put back from a copy, which auditors take for fraud. Put the newest back, or begin another."
             )
         self._edge = found.edge
         if checkpoint.size % WIDTH:
