@@ -32,7 +32,7 @@ FULL_WIDTH = {ord("0") + digit: 0xFF10 + digit for digit in range(10)}
 
 
 def why(text: str) -> bytes:
-    return changed(f"justification = {json.dumps(text)}")
+    return changed(f"justification = {json.dumps(text, ensure_ascii=False)}")
 
 
 MAILBOX, NUMBER, MACHINE = "has a mailbox", "has a telephone or subscriber's number", "has a hardware address"
@@ -80,7 +80,42 @@ BAD = {
     "SIP identity": (why(PLEA + "sip:asmith, an extension of ours"), 6, "has a URI of a person"),
     "XMPP identity": (domain("xmpp:asmith"), 19, "has a URI of a person"),
     "directory name": (why(PLEA + "cn=Alice Smith,ou=Staff"), 6, "has a directory name"),
+    "user name told": (why(PLEA + "the user known as asmith, of ours"), 6, "has a person's name"),
+    "user name after its word": (why(PLEA + "username asmith, of ours"), 6, "has a user name"),
+    "user name in quotes": (why(PLEA + "the account 'asmith', of ours"), 6, "has a user name"),
+    "user name with a digit": (why(PLEA + "asmith7, whom we know"), 6, "has a word with digits"),
+    "user name of a domain": (why(PLEA + "EXAMPLE/asmith, who is on leave"), 6, "joined by signs"),
+    "name with a title": (why(PLEA + "Mr. Smith, who is on leave"), 6, "has a person's name"),
+    "name behind a person": (why(PLEA + "our employee Alice Smith"), 6, "has a name behind a person"),
+    "case that is a name": (changed('case_ref = "ALICE-SMITH-1"'), 5, "case_ref is not as it must be"),
+    "case that is an IMSI": (changed('case_ref = "I#00101#01234#5678"'), 5, "case_ref"),
+    "case that is an IMSI in letters": (changed('case_ref = "I00101A01234A5678"'), 5, "case_ref is not as it must be"),
+    # mailboxes in other words
+    "mailbox in Spanish words": (why(PLEA + "alice arroba example punto org"), 6, MAILBOX),
+    "mailbox in German words": (why(PLEA + "alice klammeraffe example punkt org"), 6, MAILBOX),
+    "mailbox in look-alike letters": (why(PLEA + "alice (\u0430t) example.org"), 6, MAILBOX),
+    "mailbox in look-alike words": (why(PLEA + "alice \u0430\u0442 example d\u043et org"), 6, MAILBOX),
+    "mailbox in UTF-7": (why(PLEA + "alice+AEA-example.org"), 6, MAILBOX),
+    "mailbox in a number of Unicode": (why(PLEA + "alice U+0040 example.org"), 6, MAILBOX),
+    "mailbox in invisible tags": (why(PLEA + "alice\U000e0040example.org"), 6, MAILBOX),
+    "mailbox in base64": (why(PLEA + "YWxpY2VAZXhhbXBsZS5vcmc="), 6, "has a word with digits"),
+    "mailbox as a digest": (why(PLEA + "2bd806c97f0e00af1a1fc3328fa763a9"), 6, "has a word with digits"),
+    "mailbox without its sign": (why(PLEA + "alice, of the domain example.org"), 6, "joined by signs"),
+    "mailbox behind another line end": (
+        GOOD.replace("# Mail", "# Mail\u2028alice@example.org").encode(), 1, "comment has a mailbox"
+    ),
+    "comment with a number": (GOOD.replace("# Mail", "# Mail 12").encode(), 1, "comments are of words alone"),
+    "comment with a name of a host": (GOOD.replace("# Mail", "# pc.example.org").encode(), 1, "comments are of words"),
     # numbers
+    "telephone number with commas": (why(PLEA + "+44,20,7946,0018"), 6, NUMBER),
+    "telephone number with bars": (why(PLEA + "44|20|7946|0018"), 6, NUMBER),
+    "telephone number with letters for digits": (why(PLEA + "O2O 7946 OO18"), 6, NUMBER),
+    "telephone number in words": (why(PLEA + "zero two zero seven nine four six double zero one eight"), 6, "has a"),
+    "telephone number in German words": (why(PLEA + "null zwei null sieben neun vier sechs null"), 6, "has a"),
+    "telephone number in ringed digits": (why(PLEA + "\u2460\u2461\u2462\u2463\u2464\u2465\u2466"), 6, NUMBER),
+    "telephone number with words between": (why(PLEA + "020 then 794 then 018"), 6, "has more than 6 digits"),
+    "telephone number behind a date": (why(PLEA + "2015-05-12, 555 0123"), 6, NUMBER),
+    "extension": (why(PLEA + "extension 4711, whoever it is"), 6, "has a number of a person"),
     "telephone number": (why(PLEA + "+44 20 7946 0018"), 6, NUMBER),
     "telephone number without plus": (why(PLEA + "(020) 7946-0018"), 6, NUMBER),
     "telephone number in full-width digits": (why(PLEA + "02079460018".translate(FULL_WIDTH)), 6, NUMBER),
@@ -97,6 +132,10 @@ BAD = {
     "MAC with dots": (why(PLEA + "0000.5e00.5301"), 6, MACHINE),
     "MAC bare": (why(PLEA + "00005e005301"), 6, MACHINE),
     "MAC in halves": (why(PLEA + "00005e-005301"), 6, MACHINE),
+    "MAC with low lines": (why(PLEA + "00_00_5e_00_53_01"), 6, MACHINE),
+    "MAC with spaced colons": (why(PLEA + "00 : 00 : 5e : 00 : 53 : 01"), 6, MACHINE),
+    "MAC with letters for digits": (why(PLEA + "O0:0O:5e:00:53:01"), 6, MACHINE),
+    "MAC in Arabic digits": (why(PLEA + "\u0660\u0660:00:5e:00:53:01"), 6, MACHINE),
     "MAC as network": (scope("00:00:5e:00:53:01"), 18, MACHINE),
     "EUI-64": (why(PLEA + "02-00-5e-ff-fe-00-53-01"), 6, MACHINE),
     # addresses and networks
@@ -127,6 +166,12 @@ BAD = {
     "network with a zone": (scope("fe80::1%eth0"), 18, "scope.networks has"),
     "address in justification": (why(PLEA + "the machine 10.20.3.4 of ours"), 6, "has an address"),
     "address IPv6 in justification": (why(PLEA + "the machine 2001:db8:1::5"), 6, "has an address"),
+    "address with commas": (why(PLEA + "the machine 10,20,3,4"), 6, "has an address"),
+    "address with spaces": (why(PLEA + "the machine 10 20 3 4"), 6, "has an address"),
+    "address in a host name": (why(PLEA + "host-10-20-3-4, of ours"), 6, "has an address"),
+    "address in hexadecimal alone": (why(PLEA + "the machine 0a140304"), 6, "has an address"),
+    "address in words": (why(PLEA + "10 dot 20 dot 3 dot 4"), 6, "has an address"),
+    "numbers one by one": (why(PLEA + "the machine 20; 3, 4"), 6, "numbers one behind the other"),
     # domains
     "vanity domain": (domain("alice-smith.example"), 19, "does not declare as own; it declares example.org"),
     "subdomain that may be a person": (domain("alice.example.org"), 19, "does not declare as own"),
@@ -228,7 +273,13 @@ def test_a_corpus_of_damages_is_large_enough() -> None:
         domain("xn--mnchen-3ya.example"),
         changed("networks", "mail_domains") + f'captures = ["{CAPTURE}"]\n'.encode(),
         changed('case_ref = "HD#2026/17"'),
-        why("Users look at a page with dots at noon. See ticket #4711 of 2026-06-28 14:30 UTC, on port 25, 465/587."),
+        changed('case_ref = "INC0012"'),
+        why("Users look at a page with dots at noon. See the ticket of 2026-06-28 14:30 UTC, on port 25 (IPv6 too)."),
+        why(
+            "CVE-2026-1234 is used by what's attached to well-known forms; half of 40 users saw it, and at 10:00 more."
+        ),
+        why("Die Welle von Phishing erreicht unseren Mailserver; wir brauchen die Anhänge, um sie zu sperren."),
+        why("Фишинг достиг нашего почтового сервера; нужны вложения."),
         why("At the end of June 2026 users told us of 350 mails; see 2026-06-28 in the journal, part 2 of 3."),
     ],
 )

@@ -62,7 +62,7 @@ def draft(wish: Wish, policy: GoverningPolicy, now: datetime) -> str:
     digests = [_digest(path) for path in wish.captures]
     scope = {"networks": wish.networks, "mail_domains": wish.mail_domains, "captures": digests}
     terms = [
-        "# An authorisation of content: docs/authorisation.md says what each line means.",
+        "# An authorisation of content; the page on authorising says what each line means.",
         "schema = 1",
         f'id = "a-{secrets.token_hex(ID_OCTETS)}"',
         f"purpose = {json.dumps(wish.purpose)}",

@@ -18,8 +18,9 @@ from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Any, NamedTuple, Protocol
 
 from sonde.policy.error import PolicyError
-from sonde.policy.lines import Path, key_lines, line_of
+from sonde.policy.lines import Path, key_lines, line_of, toml_lines
 from sonde.policy.persons import what_names_a_person
+from sonde.policy.prose import MOST_DIGITS, what_is_no_prose
 from sonde.table.granted import ARTEFACTS, Recipient, Terms
 from sonde.wire.bech32 import decode_bech32
 
@@ -29,7 +30,7 @@ DEFAULT_TIME, LONGEST_TIME = timedelta(hours=72), timedelta(days=14)
 MOST_AHEAD = timedelta(days=14)  # how far not_before may lie in the future
 MOST_MESSAGES, MOST_KEPT_OCTETS = 1_000_000, 1 << 40
 MOST_SCOPE_VALUES, MOST_RECIPIENTS = 64, 20
-LONGEST_CASE, LEAST_JUSTIFICATION, MOST_JUSTIFICATION = 40, 20, 1000
+LEAST_JUSTIFICATION, MOST_JUSTIFICATION = 20, 1000
 PURPOSES = ("network-defence", "mail-abuse", "capacity", "research", "incident")
 PROTOCOLS = ("smtp", "imap", "pop3", "http", "ftp", "smb", "mqtt")  # that carry content
 #: Narrower than this a network is one machine or two, unless the policy declares just that as servers'.
@@ -175,13 +176,16 @@ def beginning(octets: bytes) -> datetime | None:
 
 def _lint_lines(text: str, reader: "_Reader") -> None:
     """Comments are signed and kept too: they may not name a person either."""
-    for number, line in enumerate(text.splitlines(), 1):
+    for number, line in enumerate(toml_lines(text), 1):
         if '"""' in line or "'''" in line:  # where a comment begins would be hard to say
             reader.faults.append(Fault(number, "a text must stand on one line, in single or double quotes."))
         comment = COMMENT.match(line)
-        kind = what_names_a_person(comment[1]) if comment else None
-        if kind:
+        if comment is None:
+            continue
+        if kind := what_names_a_person(comment[1]):
             reader.faults.append(Fault(number, f"the comment has {kind}; take it out.", Reason.PERSON))
+        elif kind := what_is_no_prose(comment[1].lstrip("#"), most_digits=0):
+            reader.faults.append(Fault(number, f"the comment has {kind}; comments are of words alone.", Reason.PERSON))
 
 
 class _Reader:
@@ -223,7 +227,7 @@ class _Reader:
         )
         purpose = self._text(document, "purpose", lambda text: text in PURPOSES)
         case = self._text(document, "case_ref", _is_case)
-        return Authorisation(terms, purpose, case, self._text(document, "justification", _is_justification))
+        return Authorisation(terms, purpose, case, self._justification(document))
 
     def _known(self, table: Mapping[str, Any], known: Sequence[str], path: Path) -> None:
         for key in table:
@@ -247,6 +251,15 @@ class _Reader:
         elif not isinstance(value, str) or not fits(value):
             self.fault((key,), f"{key} is not as it must be; {EXAMPLES[key]}")
         return value if isinstance(value, str) else ""
+
+    def _justification(self, document: Mapping[str, Any]) -> str:
+        """Read the one text that is free, and hold it to prose."""
+        before = len(self.faults)
+        text = self._text(document, "justification", _is_justification)
+        if len(self.faults) == before and (kind := what_is_no_prose(text)):
+            mend = f"it is words, dates, times and at most {MOST_DIGITS} digits, with plain punctuation."
+            self.fault(("justification",), f"justification has {kind}; {mend}", Reason.PERSON)
+        return text
 
     def _policy(self, document: Mapping[str, Any]) -> str:
         value = document.get("policy")
@@ -402,8 +415,8 @@ def _is_nonce(text: str) -> bool:
 
 
 def _is_case(text: str) -> bool:
-    """Ask for a number and capital letters: no word of small letters, which might be a name."""
-    return len(text) <= LONGEST_CASE and bool(re.fullmatch(r"(?=.*[0-9])[A-Z0-9]+(?:[-/_.#][A-Z0-9]+)*", text))
+    """Ask for few letters and a number, perhaps behind a year: too little for a name, or a person's number."""
+    return bool(re.fullmatch(r"[A-Z]{1,6}(?:[-/_.#]?20[0-9]{2})?[-/_.#]?[0-9]{1,6}", text))
 
 
 def _is_justification(text: str) -> bool:

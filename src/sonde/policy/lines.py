@@ -25,7 +25,7 @@ def key_lines(text: str) -> dict[Path, int]:
     counts: dict[Path, int] = {}
     table: Path = ()
     depth, quotes = 0, ""
-    for number, line in enumerate(text.splitlines(), 1):
+    for number, line in enumerate(toml_lines(text), 1):
         if not quotes and depth == 0:
             header, key = _HEADER.match(line), _KEY.match(line)
             if header:
@@ -41,6 +41,11 @@ def key_lines(text: str) -> dict[Path, int]:
                 line = line[key.end() :]  # noqa: PLW2901 - a key's quotes and dots are behind us
         depth, quotes = _carried_on(line, depth, quotes)
     return found
+
+
+def toml_lines(text: str) -> list[str]:
+    r"""Cut a text where TOML does: at \n and \r\n, and not at what Python takes for the end of a line besides."""
+    return [line.removesuffix("\r") for line in text.split("\n")]
 
 
 def _parts(dotted: str) -> Path:
@@ -75,4 +80,4 @@ def line_of(lines: Mapping[Path, int], path: Path) -> int:
     return lines.get(path, 1)
 
 
-__all__ = ["Path", "key_lines", "line_of"]
+__all__ = ["Path", "key_lines", "line_of", "toml_lines"]
