@@ -9,11 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sonde.policy.activation import NAMESPACE, Seen, Signed, activate, verify_authorisation
+from sonde.policy.activation import NAMESPACE, Seen, Signed, activate, count_people, verify_authorisation
 from sonde.policy.allowed_signers import parse_allowed_signers
 from sonde.policy.authorisation import AuthorisationError, Reason, check_authorisation
 from sonde.policy.error import PolicyError
 from sonde.policy.persons import what_names_a_person
+from sonde.policy.sshsig import Signer
 from tests.policy.keys import public, sign
 from tests.policy.office import CAPTURE, GOOD, NOW, RECIPIENT, OfficePolicy, OfficeSignatures, changed
 
@@ -144,8 +145,9 @@ BAD = {
     "client address IPv6": (scope("2001:db8:1::5"), 18, "has an address"),
     "client address IPv6 with length": (scope("2001:db8:1::5/128"), 18, "addresses of clients"),
     "client address mapped": (scope("::ffff:10.20.3.4"), 18, "has an address"),
-    "client address mapped with length": (scope("::ffff:a14:304/128"), 18, "does not declare as servers'"),
-    "client address by 6to4": (scope("2002:a14:304::/48"), 18, "does not declare as servers'"),
+    "client address mapped with length": (scope("::ffff:a14:304/128"), 18, "IPv4 addresses spelled as IPv6"),
+    "client address by 6to4": (scope("2002:a14:304::/48"), 18, "IPv4 addresses spelled as IPv6"),
+    "client address by NAT64": (scope("64:ff9b::a14:304/128"), 18, "IPv4 addresses spelled as IPv6"),
     "client address as a number": (scope("169083652"), 18, NUMBER),
     "client address in hexadecimal": (scope("0x0a140304"), 18, "has an address"),
     "client address octal": (scope("012.024.03.04"), 18, "has an address"),
@@ -362,6 +364,24 @@ def test_signatures_that_do_not_suffice_are_refused(office, damage, names, optio
     with pytest.raises(AuthorisationError, match=said):
         activate(signed(*names, **options), OFFICE, signers, seen=Seen(), audit=log, now=NOW)
     assert [(kind, data["reason"]) for kind, data in log.entries] == [("authorisation.refuse", "signature")]
+
+
+@pytest.mark.parametrize(
+    ("principals", "people"),
+    [
+        (("alice@example.org", "bob@example.org"), 2),
+        (("alice@example.org", "alice@example.org"), 1),
+        (("alice@example.org", "Alice@Example.org"), 1),
+        (("alice@example.org", "alice@example.org,alice"), 1),
+        (("alice@example.org", "*@example.org"), 1),
+        (("*", "bob"), 1),
+        (("alice,root", "bob,root"), 1),
+        (("alice", "bob", "alice,bob"), 1),
+        (("alice", "bob", "carol,dora"), 3),
+    ],
+)
+def test_one_person_is_one_however_their_lines_are_written(principals: tuple[str, ...], people: int) -> None:
+    assert count_people([Signer(each, f"SHA256:{number}") for number, each in enumerate(principals)]) == people
 
 
 def test_a_document_changed_after_it_was_signed_is_refused(office) -> None:

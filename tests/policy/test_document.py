@@ -1,11 +1,14 @@
 """The policy file: what the specification's example means, and that every broken one is refused with line and mend."""
 
 import hashlib
+import json
 import re
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from sonde.pipeline.plan import registry
 from sonde.pipeline.policies import open_policy
@@ -116,6 +119,12 @@ BROKEN = [
     ("network without length", "10.20.0.0/16", "10.20.3.4", 9, "write its length"),
     ("no network", "10.20.0.0/16", "10.20.0.0/33", 9, "no network"),
     ("the whole Internet", "192.0.2.0/28", "0.0.0.0/0", 12, "wider than /8"),
+    ("the whole Internet as IPv6", "192.0.2.0/28", "2000::/7", 12, "wider than /16"),
+    ("IPv4 of everybody as IPv6", "192.0.2.0/28", "::/8", 12, "wider than /16"),
+    ("a client once more as IPv6", "192.0.2.0/28", "::ffff:a14:304/128", 12, "IPv4 addresses are spelled as IPv6"),
+    ("a client once more by 6to4", "192.0.2.0/28", "2002:a14:304::/48", 12, "IPv4 addresses are spelled as IPv6"),
+    ("a person's domain", 'name = "example.org"', 'name = "alice.smith.name"', 15, "the name of a person"),
+    ("a telephone's domain", 'name = "example.org"', 'name = "442079460018.example.org"', 15, "has a telephone"),
     ("two roles", "192.0.2.0/28", "10.20.3.4/32", 12, "another role"),
     ("role unknown", '"servers"', '"suspects"', 13, "write one of clients, servers"),
     ("network without role", 'role = "servers"\n', "", 11, "lacks 'role'"),
@@ -127,6 +136,10 @@ BROKEN = [
     ("version true", "version = 3", "version = true", 2, "whole number"),
     ("version zero", "version = 3", "version = 0", 2, "from 1"),
     ("another schema", "schema = 1", "schema = 2", 1, "reads schema = 1"),
+    ("schema true", "schema = 1", "schema = true", 1, "reads schema = 1"),
+    ("schema a fraction", "schema = 1", "schema = 1.0", 1, "reads schema = 1"),
+    ("brackets without end", "schema = 1", "schema = " + "[" * 9000, 1, "not TOML|nested too deeply"),
+    ("a mistake behind an odd line end", "version = 3", "# \u2028\u2029\x85\nversion = true", 3, "whole number"),
     ("two lines of operator", '"Example University"', '"a\\nb"', 3, "one line"),
     ("length of time", '"24h"', '"1 day"', 28, 'such as "24h"'),
     ("length of time as number", '"24h"', "24", 28, 'such as "24h"'),
@@ -216,3 +229,46 @@ def test_built_in_policies_have_digests_of_their_own() -> None:
         "CONTENT": "drop",
         "SECRET": "drop",
     }
+
+
+def test_all_networks_that_are_for_private_use_may_be_declared() -> None:
+    for cidr in ("10.0.0.0/8", "fc00::/7", "2001:db8::/32"):
+        _, faults = check_text(EXAMPLE.replace("10.20.0.0/16", cidr).encode(), "x", registry(), now=NOW)
+        assert faults == []
+
+
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20) | st.datetimes().map(str),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["name", "a b", "cidr"]), inner, max_size=2)
+    ),
+    max_leaves=5,
+)
+
+
+def spelled(value: object) -> str:
+    """Write a value as TOML does."""
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{json.dumps(key)} = {spelled(inner)}" for key, inner in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(map(spelled, value)) + "]"
+    if value is None:
+        return "1979-05-27T07:32:00Z"
+    return json.dumps(value).replace("NaN", "nan").replace("Infinity", "inf")
+
+
+@given(st.sampled_from([line for line in EXAMPLE.splitlines() if " = " in line]), VALUES)
+@settings(max_examples=200, deadline=None)
+def test_any_value_of_any_key_is_read_or_refused_in_a_sentence(line: str, value: object) -> None:
+    text = EXAMPLE.replace(line, f"{line.partition(' = ')[0]} = {spelled(value)}", 1)
+    policy, faults = check_text(text.encode("utf-8", "replace"), "x", registry(), now=NOW)
+    assert (policy is None) == bool(faults)
+    assert all(fault.text[-1] in ".?" for fault in faults)
+
+
+@given(st.binary(max_size=300) | st.text(max_size=300).map(lambda text: text.encode("utf-8", "replace")))
+@settings(max_examples=200, deadline=None)
+def test_whatever_comes_nothing_breaks(octets: bytes) -> None:
+    policy, faults = check_text(octets, "x", registry(), now=NOW)
+    assert policy is None
+    assert faults

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
 
-from sonde.policy.allowed_signers import AllowedSigners
+from sonde.policy.allowed_signers import AllowedSigners, matches
 from sonde.policy.authorisation import Authorisation, AuthorisationError, GoverningPolicy, Reason, check_authorisation
 from sonde.policy.error import SignatureError
 from sonde.policy.sshsig import Signer, count_signers
@@ -106,13 +106,29 @@ def verify_authorisation(
     except SignatureError as error:
         raise AuthorisationError(str(error), Reason.SIGNATURE) from None
     needed = needed_signers(authorisation, policy)
-    distinct = len({each.principal for each in who})  # one person with two keys is one person
+    distinct = count_people(who)
     if distinct < needed:
         raise AuthorisationError(
             f"{needed} signers are needed and {distinct} signed; have others sign with `sonde authorize sign`.",
             Reason.SIGNATURE,
         )
     return authorisation, who
+
+
+def count_people(who: Sequence[Signer]) -> int:
+    """Count signers whose lines share no name: one person with two keys, or two lines, is one person."""
+    people: list[set[str]] = []
+    for signer in who:
+        names = {each.removeprefix("!").casefold() for each in signer.principal.split(",")}
+        same = [each for each in people if _share_a_name(names, each)]
+        people = [each for each in people if each not in same]
+        people.append(names.union(*same))
+    return len(people)
+
+
+def _share_a_name(some: set[str], others: set[str]) -> bool:
+    """Say whether a name, or a pattern, of one fits one of the other."""
+    return any(matches(a, (b,)) or matches(b, (a,)) for a in some for b in others)
 
 
 def needed_signers(authorisation: Authorisation, policy: GoverningPolicy) -> int:
@@ -137,4 +153,4 @@ def _refuse_what_cannot_begin(
         raise AuthorisationError(f"it begins at {begins}; try again then.", Reason.NOT_YET)
 
 
-__all__ = ["NAMESPACE", "Seen", "Signed", "activate", "needed_signers", "verify_authorisation"]
+__all__ = ["NAMESPACE", "Seen", "Signed", "activate", "count_people", "needed_signers", "verify_authorisation"]

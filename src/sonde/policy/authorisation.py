@@ -21,6 +21,7 @@ from sonde.policy.error import PolicyError
 from sonde.policy.lines import Path, key_lines, line_of, toml_lines
 from sonde.policy.persons import what_names_a_person
 from sonde.policy.prose import MOST_DIGITS, what_is_no_prose
+from sonde.policy.values import SPELLS_IPV4
 from sonde.table.granted import ARTEFACTS, Recipient, Terms
 from sonde.wire.bech32 import decode_bech32
 
@@ -378,7 +379,10 @@ class _Reader:
             self.fault(path, f"scope.networks {said}; {mend}", Reason.PERSON if kind else Reason.DOCUMENT)
             return None
         own = [each for each in self.policy.networks if each.cidr.version == network.version]
-        if any(each.role != "servers" and each.cidr.overlaps(network) for each in own):
+        if network.version == 6 and any(network.overlaps(each) for each in SPELLS_IPV4):
+            text = "scope.networks has IPv4 addresses spelled as IPv6; write a network of servers as the policy does."
+            self.fault(path, text, Reason.PERSON)
+        elif any(each.role != "servers" and each.cidr.overlaps(network) for each in own):
             text = "scope.networks has addresses of clients, each of which is a person; write a network of servers."
             self.fault(path, text, Reason.PERSON)
         elif network in [each.cidr for each in own]:

@@ -120,6 +120,8 @@ def check_text(
         return None, [Fault(line, "this is not UTF-8; save the file as UTF-8.")]
     except tomllib.TOMLDecodeError as error:
         return None, [_syntax_fault(str(error), text)]
+    except RecursionError:
+        return None, [Fault(1, "this is no policy: brackets are nested too deeply.")]
     reader = Reader(key_lines(text), registry, now or datetime.now(UTC))
     policy = reader.read(document, name, octets)
     return (None if reader.faults else policy), sorted(set(reader.faults))
@@ -163,8 +165,8 @@ class Reader:
         for key in REQUIRED:
             if key not in document:
                 self.fault((), f"{key!r} is missing; {values.EXAMPLES[key]}")
-        if document.get("schema", SCHEMA) != SCHEMA:
-            self.fault(("schema",), f"schema is {document['schema']!r}; this version of Sonde reads schema = {SCHEMA}.")
+        if type(schema := document.get("schema", SCHEMA)) is not int or schema != SCHEMA:
+            self.fault(("schema",), f"schema is {schema!r}; this version of Sonde reads schema = {SCHEMA}.")
         classes = self._classes(document)
         networks = self._networks(document)
         return Policy(

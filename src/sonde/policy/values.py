@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from ipaddress import IPv4Network, IPv6Network, ip_network
 
 from sonde.policy.domains import is_public_suffix, spelled_domain
+from sonde.policy.persons import what_names_a_person
 from sonde.policy.terms import DAY_NS, HOUR_NS, PREFIX, PURPOSES, ROLES, SECOND_NS, TRUNCATE
 
 MINUTE_NS = 60 * SECOND_NS
@@ -18,7 +19,12 @@ _DURATION = re.compile(r"([0-9]{1,6})([smhd])")
 
 MOST_NETWORKS, MOST_DOMAINS = 256, 256
 NARROWEST_CLIENTS = {4: 24, 6: 56}  # ACCOUNTABILITY §2: one host is one person
-WIDEST = {4: 8, 6: 7}  # 10.0.0.0/8 and fc00::/7; nobody runs more, and the whole Internet is no network of one's own
+WIDEST = {4: 8, 6: 16}  # nobody runs more, and the whole Internet is no network of one's own
+UNIQUE_LOCAL = ip_network("fc00::/7")  # RFC 4193; all of it may be declared
+#: IPv6 in which IPv4 addresses are spelled (RFC 4291 §2.5.5, 6052, 3056, 4380): each has one spelling, or a
+#: client's address could be declared once more in another role.
+SPELLS_IPV4 = tuple(ip_network(each) for each in ("::/8", "64:ff9b::/96", "64:ff9b:1::/48", "2002::/16", "2001::/32"))
+TOP_LEVEL_OF_PERSONS = ".name"  # delegated for individuals alone (ICANN, .name Agreement, Appendix 11)
 LONGEST_LINE = 200  # characters of a text
 MOST_SIGNERS = 16
 EPOCH_NS, SHORTEST_EPOCH_NS, LONGEST_EPOCH_NS = 24 * HOUR_NS, 10 * MINUTE_NS, 31 * DAY_NS
@@ -189,8 +195,10 @@ def network_of(role_of_it: str) -> Callable[[object], IPv4Network | IPv6Network]
         if role_of_it == "clients" and found.prefixlen > narrowest:
             mend = found.supernet(new_prefix=narrowest)
             raise ValueError(f'is narrower than /{narrowest}, and one host is one person; write "{mend}" or wider.')
-        if found.prefixlen < widest:
+        if found.prefixlen < widest and found != UNIQUE_LOCAL:
             raise ValueError(f"is wider than /{widest}; declare the networks that you run, one by one.")
+        if found.version == 6 and any(found.overlaps(each) for each in SPELLS_IPV4):
+            raise ValueError(f"is {value!r}, where IPv4 addresses are spelled as IPv6; write networks of IPv4 as such.")
         return found
 
     return network
@@ -203,4 +211,6 @@ def mail_domain(value: object) -> str:
         raise ValueError(f'is {value!r}, which is no domain; write one such as "example.org".')
     if is_public_suffix(found):
         raise ValueError(f"is {value!r}, under which anybody registers names; write your own domain.")
+    if (kind := what_names_a_person(found)) or found.endswith(TOP_LEVEL_OF_PERSONS):
+        raise ValueError(f"has {kind or 'the name of a person'}; write the domain of an organisation.")
     return found
