@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from sonde.wire import Int, Ints, Wire, copy, kernel, u64
+from sonde.wire import Int, Ints, Wire, copy, kernel, u16, u64
 
 CR, LF, DASH, DOT, EQUALS, SP, TAB = 13, 10, 45, 46, 61, 32, 9
 MOST_BOUNDARY = 200  # octets; RFC 2046 §5.1.1 has 70
@@ -53,8 +53,15 @@ STATE_SIZE = 24
 
 LETTERS = np.full(256, 255, np.uint8)
 LETTERS[np.frombuffer(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/", np.uint8)] = np.arange(64)
+#: Two letters at once, by their octets as a big-endian number: 12 bits, or 65535 where one is none.
+PAIRS = np.full(1 << 16, 65535, np.uint16)
+for _first in range(256):
+    if LETTERS[_first] < 64:
+        _good = LETTERS < 64
+        PAIRS[_first << 8 : (_first + 1) << 8][_good] = int(LETTERS[_first]) << 6 | LETTERS[_good].astype(np.uint16)
 LOWS = np.uint64(0x7F7F7F7F7F7F7F7F)
 FEEDS, RETURNS = np.uint64(0x0A0A0A0A0A0A0A0A), np.uint64(0x0D0D0D0D0D0D0D0D)
+DOTS = np.uint64(0x2E2E2E2E2E2E2E2E)
 
 
 class Desk(NamedTuple):
@@ -136,10 +143,10 @@ def is_stuffed(wire: Wire, at: Int, end: Int, at_start: Int) -> bool:
     if at < end and at_start == 1 and wire[at] == DOT:
         return True
     while True:
-        at = find_feed(wire, at, end) + 1
-        if at >= end:
+        at = find_octet(wire, at, end, DOTS, DOT) + 1
+        if at > end:
             return False
-        if wire[at] == DOT:
+        if at >= 2 and wire[at - 2] == LF:
             return True
 
 
@@ -241,7 +248,8 @@ def scan_line(wire: Wire, at: Int, end: Int, state: Ints, out: Wire) -> Int:
     elif not has_end and wire[end - 1] == CR and state[OVER] == 0:
         last = end - 1
     phase = state[PHASE]
-    state[BARE_CR] += count_returns(wire, at, last)
+    if phase != BASE64:  # there they are letters that are none
+        state[BARE_CR] += count_returns(wire, at, last)
     if phase == BASE64:
         decode_base64(wire, at, last, state, out)
     elif phase == QUOTED:
@@ -284,11 +292,10 @@ def decode_base64(wire: Wire, at: Int, end: Int, state: Ints, out: Wire) -> None
     while at < end:
         if state[FILLED] == 0:
             while at + 4 <= end:
-                first, second = np.int64(LETTERS[wire[at]]), np.int64(LETTERS[wire[at + 1]])
-                third, fourth = np.int64(LETTERS[wire[at + 2]]), np.int64(LETTERS[wire[at + 3]])
-                if (first | second | third | fourth) > 63:
+                first, second = np.int64(PAIRS[u16(wire, at)]), np.int64(PAIRS[u16(wire, at + 2)])
+                if first | second > 4095:
                     break
-                bits = first << 18 | second << 12 | third << 6 | fourth
+                bits = first << 12 | second
                 out[used] = bits >> 16
                 out[used + 1] = bits >> 8 & 255
                 out[used + 2] = bits & 255

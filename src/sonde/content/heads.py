@@ -20,6 +20,7 @@ MOST_TEXT = 8192  # characters of one field's text
 MOST_ADDRESSES = 200  # of one field
 MOST_WORDS = 200  # encoded words of one field
 MOST_PARAMETERS = 64
+MOST_REMEMBERED = 256  # characters of a value that is remembered
 
 _FIELD = re.compile(rb"([!-9;-~]{1,128})[ \t]*:(.*)", re.DOTALL)
 _FOLD = re.compile(r"\r?\n(?=[ \t])")
@@ -47,6 +48,7 @@ class Head:
     def __init__(self, octets: bytes) -> None:
         """Split a head into fields; lines that belong to none are counted."""
         self.fields: list[tuple[str, str]] = []
+        self.values: dict[str, list[str]] = {}
         self.odd: set[str] = set()
         self.bad_lines = 0
         current: bytes | None = None
@@ -74,18 +76,18 @@ class Head:
             except UnicodeDecodeError:
                 text = raw.decode("latin-1")
                 self.odd.add("raw_octets")
-            self.fields.append((found[1].decode("ascii").lower(), text))
+            name = found[1].decode("ascii").lower()
+            self.fields.append((name, text))
+            self.values.setdefault(name, []).append(text)
 
     def all(self, name: str) -> list[str]:
         """Give the unfolded values of all fields of a name."""
-        return [_FOLD.sub("", value).strip() for field, value in self.fields if field == name]
+        return [unfolded(value) for value in self.values.get(name, ())]
 
     def first(self, name: str) -> str | None:
         """Give the first of them, if any."""
-        for field, value in self.fields:
-            if field == name:
-                return _FOLD.sub("", value).strip()
-        return None
+        found = self.values.get(name)
+        return unfolded(found[0]) if found else None
 
     def text(self, name: str) -> str | None:
         """Give the first value with its encoded words decoded, at most MOST_TEXT characters."""
@@ -118,9 +120,8 @@ class Head:
         return found[:MOST_ADDRESSES]
 
     def _mailboxes(self, value: str) -> list[Address]:
-        try:
-            pairs = getaddresses([value], strict=False) if _HAS_STRICT else getaddresses([value])
-        except Exception:  # noqa: BLE001 - the library raises what it likes on hostile input
+        pairs = address_pairs(value) if len(value) > MOST_REMEMBERED else remembered_pairs(value)
+        if pairs is None:
             self.odd.add("bad_address")
             return []
         found = [Address(self.decoded(name), address.strip()) for name, address in pairs if address or name]
@@ -173,6 +174,25 @@ def _takes_strict() -> bool:
 
 
 _HAS_STRICT = _takes_strict()
+
+
+def unfolded(value: str) -> str:
+    """Join the lines of a value (RFC 5322 §2.2.3)."""
+    return (_FOLD.sub("", value) if "\n" in value else value).strip()
+
+
+def address_pairs(value: str) -> list[tuple[str, str]] | None:
+    """Give (name, address) pairs of a value; None where the library trips over it."""
+    try:
+        return getaddresses([value], strict=False) if _HAS_STRICT else getaddresses([value])
+    except Exception:  # noqa: BLE001 - the library raises what it likes on hostile input
+        return None
+
+
+@lru_cache(1024)
+def remembered_pairs(value: str) -> list[tuple[str, str]] | None:
+    """Do so once for each of the last values: the same people write again and again."""
+    return address_pairs(value)
 
 
 def unquoted(text: str) -> str:

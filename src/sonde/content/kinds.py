@@ -47,6 +47,8 @@ MAGIC: tuple[tuple[bytes, str], ...] = (
     (b"#!", "text/x-script"),
     (b"<?xml", "text/xml"),
 )
+BY_FIRST = {begins[:1]: [each for each in MAGIC if each[0][:1] == begins[:1]] for begins, _ in MAGIC}
+NOT_TEXT = bytes(octet for octet in range(27) if octet < 9 or octet > 13)
 _HTML = re.compile(
     rb"\s*(?:<!--.*?-->\s*)*<(?:!doctype html|html|head|body|script|table|a |meta|iframe)", re.IGNORECASE | re.DOTALL
 )
@@ -90,7 +92,7 @@ class Archive(NamedTuple):
 
 def kind_of(first: bytes) -> str | None:
     """Tell a media type from the first octets; None where they say nothing."""
-    for begins, kind in MAGIC:
+    for begins, kind in BY_FIRST.get(first[:1], ()):
         if first.startswith(begins):
             return kind
     if first[:4] == b"RIFF" and len(first) >= 12:
@@ -103,7 +105,7 @@ def kind_of(first: bytes) -> str | None:
         first = first[3:]
     if _HTML.match(first):
         return "text/html"
-    if first and b"\0" not in first and not any(octet < 9 or 13 < octet < 27 for octet in first[:1024]):
+    if first and b"\0" not in first and len(first[:1024].translate(None, NOT_TEXT)) == len(first[:1024]):
         return "text/plain"
     return None
 

@@ -25,10 +25,12 @@ from sonde.content.body import (
     BARE_LF,
     BASE64,
     BOUNDARY,
+    BREAK,
     CLOSES,
     DEPTH,
     EVENT,
     EXPECT,
+    FILLED,
     HEAD,
     HEAD_END,
     LAST_CR,
@@ -292,7 +294,7 @@ class MessageReader:
         part = self.tree.part
         if part is None:
             return
-        if self.state[PHASE] == BASE64 and part.is_leaf:
+        if self.state[PHASE] == BASE64 and self.state[FILLED] and part.is_leaf:
             end_base64(self.desk)
             self._take(self.made[: self.state[WRITTEN]], 0)
         self.state[EXPECT] = 0
@@ -324,17 +326,16 @@ class MessageReader:
         """End the message; give what it was."""
         known = known or Connection()
         self.state[OVER] = 1
-        self._scan(np.empty(0, np.uint8))
+        if len(self.rest):
+            self._scan(self.rest[:0])
         if self.state[PHASE] == HEAD:
-            end_lines(self.desk)
-            self._take(self.made[: self.state[WRITTEN]], 0)
+            self._end_lines()
             if self.top is None or self.head.strip():
                 self._end_head()
             if not known.is_partial:
                 self.odd.add("no_body")
         else:
-            end_lines(self.desk)
-            self._take(self.made[: self.state[WRITTEN]], 0)
+            self._end_lines()
         if not (is_complete and self.is_whole):
             self.is_whole = False
             if self.tree.part is not None:
@@ -347,6 +348,12 @@ class MessageReader:
         if len(_desks) < MOST_DESKS:
             _desks.append(self.desk)
         return message
+
+    def _end_lines(self) -> None:
+        """Take what the last line still holds back."""
+        if self.state[BREAK] or self.state[LAST_CR]:
+            end_lines(self.desk)
+            self._take(self.made[: self.state[WRITTEN]], 0)
 
     def _note_lines(self) -> None:
         state = self.state
