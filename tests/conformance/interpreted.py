@@ -31,7 +31,7 @@ def _pieced_together(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     found: dict[int, dict[str, Any]] = {}
     for row in rows:
         whole = found.setdefault(row["message"], {"octets": b"", "marks": 0, "status": 0})
-        whole["octets"] += row["octets"]
+        whole["octets"] += row["octets"] or b""
         whole["marks"] |= row["marks"]
     return list(found.values())
 

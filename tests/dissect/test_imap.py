@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from sonde.dissect.imap import DISSECTOR
-from sonde.dissect.mail.chunk import AFTER_GAP, CREDENTIALS, CUT_SHORT, FIRST, LAST, PARTIAL
+from sonde.dissect.mail.chunk import AFTER_GAP, CREDENTIALS, CUT_SHORT, FETCHED, FIRST, LAST, PARTIAL
 from tests.bench import Sample, trial
 
 C, S = 0, 1
@@ -81,7 +81,7 @@ def whole(rows: dict[str, list[dict[str, Any]]], message: int = 1) -> tuple[byte
     marks = 0
     for chunk in chunks:
         marks |= chunk["marks"]
-    return b"".join(chunk["octets"] for chunk in chunks), marks
+    return b"".join(chunk["octets"] for chunk in chunks), marks & ~FETCHED
 
 
 def fetched(*responses: bytes | int) -> list[tuple[int, bytes | int]]:

@@ -89,7 +89,7 @@ def whole(rows: dict[str, list[dict[str, Any]]], message: int = 1) -> tuple[byte
     marks = 0
     for chunk in chunks:
         marks |= chunk["marks"]
-    return b"".join(chunk["octets"] for chunk in chunks), marks
+    return b"".join(chunk["octets"] or b"" for chunk in chunks), marks
 
 
 def opened(*rest: tuple[int, bytes | int]) -> list[tuple[int, bytes | int]]:

@@ -17,6 +17,7 @@ from sonde.dissect.mail.chunk import (
     CREDENTIALS,
     CUT_SHORT,
     DOTTED,
+    FETCHED,
     FIRST,
     LAST,
     PARTIAL,
@@ -391,7 +392,7 @@ def hand_on(wire: Wire, at: Int, end: Int, conn: Row, marks: Int, out: Outs) -> 
     if at == end and marks == 0:
         return
     out.pop3.rows[conn["row"]]["retrieved_octets"] += end - at
-    marks |= DOTTED
+    marks |= DOTTED | FETCHED
     marks |= FIRST if conn["first"] == 1 else 0
     marks |= PARTIAL if conn["data"] == TOP_OF_MESSAGE else 0
     marks |= CREDENTIALS if conn["credentials"] == 1 else 0

@@ -69,6 +69,7 @@ from sonde.dissect.mail.queue import (
     PIECE,
     RCPT,
     RESETS,
+    SENDER_OCTETS,
     START,
     TLS,
     forget_queue,
@@ -340,10 +341,21 @@ def begin_mail(wire: Wire, at: Int, end: Int, conn: Row, out: Outs) -> None:
     row = open_transaction(conn, out)
     push(conn, MAIL, row, out)
     record = out.smtp.rows[row]
-    rest = take_path(wire, after_colon(wire, at, end), end, record, out.smtp)
+    first = after_colon(wire, at, end)
+    rest = take_path(wire, first, end, record, out.smtp)
+    remember_sender(wire, first + (first < end and wire[first] == LESS), path_end(wire, first, end), conn)
     if rest < end:
         take_parameters(wire, rest, end, record, out.smtp)
         take_body_kind(wire, rest, end, record, out.smtp)
+
+
+@kernel
+def remember_sender(wire: Wire, at: Int, end: Int, conn: Row) -> None:
+    """Keep the reverse path until the message comes."""
+    length = min(max(end - at, 0), SENDER_OCTETS)
+    for offset in range(length):
+        conn["sender"][offset] = wire[at + offset]
+    conn["sender_length"] = length
 
 
 @kernel

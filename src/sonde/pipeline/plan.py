@@ -7,6 +7,7 @@ from functools import cache, cached_property
 import numpy as np
 import pyarrow as pa
 
+from sonde.content import MailPartRecord, MailRecord
 from sonde.dissect import Dissector, all_dissectors
 from sonde.flow import Limits
 from sonde.identify import Applications, Matcher
@@ -127,6 +128,7 @@ def all_records() -> dict[str, type[Record]]:
         for record in dissector.records:
             if not record.feeds:
                 found.setdefault(table_name(record), record)
+    found |= {table_name(record): record for record in (MailRecord, MailPartRecord)}
     return found
 
 

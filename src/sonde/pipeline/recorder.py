@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 
 from sonde.dissect import Dissector
 from sonde.pipeline.lane import Batch, Yield, span_offsets
+from sonde.pipeline.mail import MailDesk
 from sonde.pipeline.plan import Plan, all_records, table_columns
 from sonde.pipeline.tally import Tally, new_sums
 from sonde.record import FlowRecord, build_columns, declared, flow_columns
@@ -26,6 +27,7 @@ from sonde.wire import Rows, Wire
 ROWS_A_BATCH = 1 << 14
 TEXT_A_BATCH = 4 << 20
 MOST_DISTINCT = 1 << 17  # values remembered of a table that tells each only once
+NO_OCTETS: Wire = np.empty(1, np.uint8)
 SPAN_KINDS = ("text", "octets", "text_list", "u32_list")
 
 
@@ -42,6 +44,7 @@ class Recorder:
         self.written: dict[str, set[tuple[Any, ...]]] = {}
         self.flows: list[Rows] = []
         self.titles: list[str | None] = [item.name for item in plan.applications.items]
+        self.mail = MailDesk(plan.gate.policy.mail_domains)
         self.tally = Tally(new_sums(len(plan.protocol_names), len(self.titles)))
 
     def rehearse(self) -> None:
@@ -59,6 +62,7 @@ class Recorder:
         """Take what a lane made of a block."""
         for batch in made.batches:
             if batch.record.feeds:
+                self._take_mail(batch)
                 continue
             name = table_name(batch.record)
             self.batches.setdefault(name, []).append(batch)
@@ -68,6 +72,11 @@ class Recorder:
             self.flows.append(made.flows)
             self.waiting["flows"] += len(made.flows)
 
+    def _take_mail(self, batch: Batch) -> None:
+        self.mail.take(batch)
+        for record, made in self.mail.made.items():
+            self.waiting[table_name(record)] = len(made.values)
+
     def settle(self) -> None:
         """Write what is enough for a batch; called between blocks, so that lanes make no difference."""
         for name, rows in list(self.waiting.items()):
@@ -76,6 +85,8 @@ class Recorder:
 
     def finish(self) -> None:
         """Write what is left."""
+        self.mail.finish()
+        self.waiting.update({table_name(record): len(made.values) for record, made in self.mail.made.items()})
         names = list(self.waiting)
         if not self.sink.tables_apart:
             for name in names:
@@ -90,8 +101,28 @@ class Recorder:
         if name == "flows":
             self._flush_flows()
             return
+        for record in self.mail.made:
+            if table_name(record) == name:
+                self._flush_mail(record)
+                return
         for group in _by_dissector(self.batches.pop(name, [])):
             self._flush_group(name, group)
+
+    def _flush_mail(self, record: type[Record]) -> None:
+        """Write what messages made, if it is wanted."""
+        name = table_name(record)
+        rows, keys, values = self.mail.drain(record)
+        if not values or name not in self.plan.tables:
+            return
+        kinds = declared(record)
+        wanted = {each for each, field in kinds.items() if self.plan.gate.keeps(name, each, field)}
+        made = build_columns(
+            record, rows, NO_OCTETS, keys, seed=self.plan.seed, names=wanted,
+            complete=lambda _rows, _text: {
+                column.name: [value.get(column.name) for value in values] for column in columns(record)
+            },
+        )  # fmt: skip
+        self._write(self.plan.gate.permit(name, {each: made[each] for each in kinds if each in made}, kinds))
 
     def _flush_flows(self) -> None:
         if not self.flows:

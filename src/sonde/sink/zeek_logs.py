@@ -47,12 +47,17 @@ class State:
     order: list[tuple[str, Row]] = field(default_factory=list)
     #: DHCP exchanges by transaction id: when they began, and their rows.
     exchanges: dict[int, tuple[int, Row]] = field(default_factory=dict)
+    #: Envelopes that wait for their message, and messages for their envelope.
+    envelopes: dict[tuple[Any, Any], Row] = field(default_factory=dict)
+    messages: dict[tuple[Any, Any], Row] = field(default_factory=dict)
 
     def rest(self) -> Iterator[tuple[str, Row]]:
         """Give the rows still waiting at the end."""
         yield from self.order
         for _, exchange in self.exchanges.values():
             yield "dhcp", exchange
+        for envelope in self.envelopes.values():
+            yield "smtp", envelope
 
 
 def seconds(value: Any) -> float | None:  # noqa: ANN401
@@ -238,14 +243,38 @@ def ssh(batch: pa.RecordBatch, state: State) -> Iterator[tuple[str, Row]]:
     yield from zeek_ssh.ssh(batch, state)
 
 
+def smtp(batch: pa.RecordBatch, state: State) -> Iterator[tuple[str, Row]]:
+    """Write smtp.log for envelopes."""
+    from sonde.sink import zeek_smtp  # noqa: PLC0415 - it builds on this module
+
+    yield from zeek_smtp.smtp(batch, state)
+
+
+def smtp_session(batch: pa.RecordBatch, state: State) -> Iterator[tuple[str, Row]]:
+    """Write smtp.log for connections that went on in TLS."""
+    from sonde.sink import zeek_smtp  # noqa: PLC0415 - it builds on this module
+
+    yield from zeek_smtp.smtp_session(batch, state)
+
+
+def mail(batch: pa.RecordBatch, state: State) -> Iterator[tuple[str, Row]]:
+    """Write what smtp.log says of messages."""
+    from sonde.sink import zeek_smtp  # noqa: PLC0415 - it builds on this module
+
+    yield from zeek_smtp.mail(batch, state)
+
+
 CONVERTERS: dict[str, Callable[[pa.RecordBatch, State], Iterator[tuple[str, Row]]]] = {
     "certificates": certificates,
     "dhcp": dhcp,
     "flows": conn,
     "dns": dns,
     "http": http,
+    "mail": mail,
     "ntp": ntp,
     "quic": quic,
+    "smtp": smtp,
+    "smtp_session": smtp_session,
     "ssh": ssh,
     "tls": tls,
 }

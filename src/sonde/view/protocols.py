@@ -5,7 +5,7 @@ import shutil
 import textwrap
 from typing import Any
 
-from sonde.dissect import all_dissectors
+from sonde.dissect import Dissector, all_dissectors
 from sonde.identify import Applications, all_protocols
 from sonde.schema import table_name
 
@@ -29,9 +29,7 @@ def list_protocols() -> list[dict[str, Any]]:
                 "ports": {"tcp": list(protocol.tcp_ports), "udp": list(protocol.udp_ports)},
                 "identifies": True,
                 "dissects": dissector is not None,
-                "tables": sorted({table_name(record) for record in dissector.records if not record.feeds})
-                if dissector
-                else [],
+                "tables": sorted(_tables(dissector)) if dissector else [],
                 "aliases": {tool: list(names) for tool, names in protocol.aliases.items()},
             }
         )
@@ -76,3 +74,8 @@ def _line(left: str, title: str, width: int) -> str:
     """Put a title behind what stands left of it, cut where the line ends."""
     room = width - len(left)
     return left + (title if len(title) <= room else title[: room - 1] + "…")
+
+
+def _tables(dissector: Dissector) -> set[str]:
+    """Give the tables that a dissector fills, and those made of what it hands on."""
+    return {name for record in dissector.records for name in (record.feeds or (table_name(record),))}

@@ -4,7 +4,7 @@ import numpy as np
 
 from sonde.dissect.api import Outs
 from sonde.dissect.mail.access import BAD_LITERAL
-from sonde.dissect.mail.chunk import CREDENTIALS, FIRST, LAST, PARTIAL, put_chunk
+from sonde.dissect.mail.chunk import CREDENTIALS, FETCHED, FIRST, LAST, PARTIAL, put_chunk
 from sonde.dissect.mail.lines import GREATER, SP, read_number
 from sonde.wire import Int, Row, Wire, kernel, octets, starts_folded
 
@@ -89,6 +89,7 @@ def take_literal(wire: Wire, at: Int, end: Int, conn: Row, side: Int, out: Outs)
         marks |= PARTIAL
     conn["first"][side] = 0
     if side + 1 == conn["server"]:
+        marks |= FETCHED
         out.imap.rows[conn["row"]]["fetched_octets"] += stop - at
     put_chunk(out.mail_chunk, conn, wire, at, stop, conn["number"][side], marks)
     return stop

@@ -29,7 +29,7 @@ COMMAND, ASKED, DATA, CHUNK, EXCHANGE = range(5)  # phases of the client
 MAX_PENDING = 64  # commands without a reply, in one connection
 MOST_LISTED = 128  # recipients of one transaction whose paths and replies are listed
 LISTED_OCTETS = 4096  # of their paths
-HELO_OCTETS = 255
+HELO_OCTETS, SENDER_OCTETS = 255, 320
 
 FIELDS = (
     ("session", "i8"),  # row of the session
@@ -69,6 +69,8 @@ FIELDS = (
     ("paths", "u1", (LISTED_OCTETS,)),
     ("path_lengths", "u2", (MOST_LISTED,)),
     ("helo", "u1", (HELO_OCTETS,)),
+    ("sender", "u1", (SENDER_OCTETS,)),  # the reverse path, for the content stage
+    ("sender_length", "i4"),
     ("capabilities", "u1", (2048,)),
 )
 

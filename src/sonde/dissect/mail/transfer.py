@@ -13,6 +13,7 @@ from sonde.dissect.mail.chunk import (
     SMUGGLED,
     STRIPPED,
     put_chunk,
+    put_sender,
 )
 from sonde.dissect.mail.envelope import BAD_CHUNK_SIZE, BY_BDAT, BY_DATA, END_LOOKALIKE
 from sonde.dissect.mail.lines import CR, LF, data_end, read_number, skip_spaces, two_before, word, word_end, word_key
@@ -45,6 +46,7 @@ def hand_on(wire: Wire, at: Int, end: Int, conn: Row, marks: Int, out: Outs) -> 
         return
     if conn["first"] == 1:
         marks |= FIRST
+        put_sender(out.mail_chunk, conn, conn["sender"], np.int64(conn["sender_length"]), conn["message"])
     conn["first"] = 0
     if out.smtp.rows[conn["row"]]["transfer"] == BY_DATA:
         marks |= DOTTED

@@ -1,0 +1,262 @@
+r"""Heads of messages and parts: fields, encoded words, parameters, addresses, dates.
+
+RFC 5322 with what is obsolete in it, RFC 2047 and RFC 2231 for other charsets, RFC 6532 for
+UTF-8 as it is. Nothing here raises: what cannot be read stays as it came, and is told.
+
+    head = Head(b"Subject: =?utf-8?q?Gr=C3=BC=C3=9Fe?=\r\n")
+    head.text("subject")      # "Grüße"
+"""
+
+import re
+from datetime import UTC, datetime
+from email.header import decode_header
+from email.utils import getaddresses, parsedate_to_datetime
+from functools import lru_cache
+from typing import NamedTuple
+from urllib.parse import unquote_to_bytes
+
+MOST_FIELDS = 1000  # of one head
+MOST_TEXT = 8192  # characters of one field's text
+MOST_ADDRESSES = 200  # of one field
+MOST_WORDS = 200  # encoded words of one field
+MOST_PARAMETERS = 64
+MOST_REMEMBERED = 256  # characters of a value that is remembered
+
+_FIELD = re.compile(rb"([!-9;-~]{1,128})[ \t]*:(.*)", re.DOTALL)
+_FOLD = re.compile(r"\r?\n(?=[ \t])")
+_WORD = re.compile(r"=\?[^?\s]{1,64}\?[bBqQ]\?[^?]*\?=")
+_PARAMETER = re.compile(r';\s*([^\s=;"]{1,64})\s*=\s*("(?:[^"\\]|\\.)*"?|[^;]*)', re.DOTALL)
+_CONTINUED = re.compile(r"(.+?)\*(\d{1,3})(\*)?")
+_QUOTED_PAIR = re.compile(r"\\(.)", re.DOTALL)
+
+
+class Address(NamedTuple):
+    """A mailbox as a field spells it: display name and address."""
+
+    name: str
+    address: str
+
+    @property
+    def domain(self) -> str:
+        """Give what stands behind the last at sign, in lower case."""
+        return self.address.rpartition("@")[2].lower().rstrip(".>") if "@" in self.address else ""
+
+
+class Head:
+    """The fields of one head, in order; names in lower case."""
+
+    def __init__(self, octets: bytes) -> None:
+        """Split a head into fields; lines that belong to none are counted."""
+        self.fields: list[tuple[str, str]] = []
+        self.values: dict[str, list[str]] = {}
+        self.odd: set[str] = set()
+        self.bad_lines = 0
+        current: bytes | None = None
+        for line in octets.split(b"\n"):
+            if line[:1] in (b" ", b"\t") and current is not None:
+                current += b"\n" + line
+                continue
+            self._add(current)
+            current = line if line.strip() else None
+        self._add(current)
+
+    def _add(self, octets: bytes | None) -> None:
+        if octets is None:
+            return
+        found = _FIELD.match(octets)
+        if found is None:
+            self.bad_lines += 1
+            self.odd.add("bad_header")
+        elif len(self.fields) >= MOST_FIELDS:
+            self.odd.add("headers_cut")
+        else:
+            raw = found[2]
+            try:
+                text = raw.decode("utf-8" if raw.isascii() is False else "ascii")
+            except UnicodeDecodeError:
+                text = raw.decode("latin-1")
+                self.odd.add("raw_octets")
+            name = found[1].decode("ascii").lower()
+            self.fields.append((name, text))
+            self.values.setdefault(name, []).append(text)
+
+    def all(self, name: str) -> list[str]:
+        """Give the unfolded values of all fields of a name."""
+        return [unfolded(value) for value in self.values.get(name, ())]
+
+    def first(self, name: str) -> str | None:
+        """Give the first of them, if any."""
+        found = self.values.get(name)
+        return unfolded(found[0]) if found else None
+
+    def text(self, name: str) -> str | None:
+        """Give the first value with its encoded words decoded, at most MOST_TEXT characters."""
+        value = self.first(name)
+        return None if value is None else self.decoded(value)
+
+    def decoded(self, value: str) -> str:
+        """Decode the encoded words of a value (RFC 2047 §6)."""
+        if len(value) > MOST_TEXT:
+            self.odd.add("header_cut")
+            value = value[:MOST_TEXT]
+        if "=?" not in value:
+            return value
+        if len(_WORD.findall(value)) > MOST_WORDS:
+            self.odd.add("header_cut")
+            return value
+        text, is_good = decoded_words(value)
+        if not is_good:
+            self.odd.add("bad_encoded_word")
+        return text[:MOST_TEXT]
+
+    def addresses(self, name: str) -> list[Address]:
+        """Give the mailboxes of all fields of a name, groups opened (RFC 5322 §3.4)."""
+        found: list[Address] = []
+        for value in self.all(name):
+            if len(found) >= MOST_ADDRESSES:
+                self.odd.add("addresses_cut")
+                break
+            found += self._mailboxes(value[: MOST_TEXT * 4])
+        return found[:MOST_ADDRESSES]
+
+    def _mailboxes(self, value: str) -> list[Address]:
+        pairs = address_pairs(value) if len(value) > MOST_REMEMBERED else remembered_pairs(value)
+        if pairs is None:
+            self.odd.add("bad_address")
+            return []
+        found = [Address(self.decoded(name), address.strip()) for name, address in pairs if address or name]
+        if not found and value.strip() and value.strip() != ";" and "undisclosed" not in value.lower():
+            self.odd.add("bad_address")
+        return found
+
+    def date(self, name: str = "date") -> int | None:
+        """Give the time that a field tells, in ns since 1970; None where it tells none (RFC 5322 §3.3)."""
+        value = self.first(name)
+        found = None if value is None else date_ns(value)
+        if value is not None and found is None:
+            self.odd.add("bad_date")
+        return found
+
+    def parameters(self, name: str) -> tuple[str, dict[str, str]]:
+        """Give a value's first word in lower case, and its parameters decoded (RFC 2045 §5.1, RFC 2231)."""
+        value = self.first(name)
+        if value is None:
+            return "", {}
+        main, _, _ = value.partition(";")
+        return main.strip().lower()[:256], self._decode_parameters(value)
+
+    def _decode_parameters(self, value: str) -> dict[str, str]:
+        plain: dict[str, str] = {}
+        pieces: dict[str, dict[int, tuple[bool, str]]] = {}
+        for count, found in enumerate(_PARAMETER.finditer(value[: MOST_TEXT * 2])):
+            if count >= MOST_PARAMETERS:
+                self.odd.add("parameters_cut")
+                break
+            key, text = found[1].lower(), unquoted(found[2].strip())
+            part = _CONTINUED.fullmatch(key)
+            if part is not None:
+                pieces.setdefault(part[1], {})[int(part[2])] = (part[3] is not None, text)
+            elif key.endswith("*"):
+                plain[key[:-1]] = extended_value(text)
+            elif key not in plain:
+                plain[key] = self.decoded(text)
+            elif plain[key] != text:
+                self.odd.add("parameter_twice")
+        for key, parts in pieces.items():
+            plain[key] = joined_value(parts)
+        return plain
+
+
+def _takes_strict() -> bool:
+    import inspect  # noqa: PLC0415 - once
+
+    return "strict" in inspect.signature(getaddresses).parameters
+
+
+_HAS_STRICT = _takes_strict()
+
+
+def unfolded(value: str) -> str:
+    """Join the lines of a value (RFC 5322 §2.2.3)."""
+    return (_FOLD.sub("", value) if "\n" in value else value).strip()
+
+
+def address_pairs(value: str) -> list[tuple[str, str]] | None:
+    """Give (name, address) pairs of a value; None where the library trips over it."""
+    try:
+        return getaddresses([value], strict=False) if _HAS_STRICT else getaddresses([value])
+    except Exception:  # noqa: BLE001 - the library raises what it likes on hostile input
+        return None
+
+
+@lru_cache(1024)
+def remembered_pairs(value: str) -> list[tuple[str, str]] | None:
+    """Do so once for each of the last values: the same people write again and again."""
+    return address_pairs(value)
+
+
+def unquoted(text: str) -> str:
+    """Take the quotes from a quoted string (RFC 5322 §3.2.4)."""
+    if text.startswith('"'):
+        return _QUOTED_PAIR.sub(r"\1", text[1:].removesuffix('"'))
+    return text.split(" ", maxsplit=1)[0] if "(" in text else text
+
+
+@lru_cache(4096)
+def decoded_words(value: str) -> tuple[str, bool]:
+    """Decode encoded words; False beside it where one of them could not be (RFC 2047)."""
+    try:
+        parts = decode_header(value)
+    except Exception:  # noqa: BLE001 - the library raises what it likes on hostile input
+        return value, False
+    text, is_good = "", True
+    for octets, charset in parts:
+        if isinstance(octets, str):
+            text += octets
+            continue
+        found, good = in_charset(octets, charset or "latin-1")
+        text, is_good = text + found, is_good and good
+    return text, is_good
+
+
+def in_charset(octets: bytes, charset: str) -> tuple[str, bool]:
+    """Decode octets; in Latin-1, and False beside it, where the charset is unknown or wrong."""
+    try:
+        return octets.decode(charset.partition("*")[0]), True
+    except (LookupError, UnicodeError, ValueError):
+        return octets.decode("latin-1"), False
+
+
+def extended_value(text: str) -> str:
+    """Decode charset'language'value (RFC 2231 §4)."""
+    charset, _, rest = text.partition("'")
+    _, quote, value = rest.partition("'")
+    return in_charset(unquote_to_bytes(value), charset or "utf-8")[0] if quote else text
+
+
+def joined_value(parts: dict[int, tuple[bool, str]]) -> str:
+    """Join the parts of a parameter (RFC 2231 §3)."""
+    octets, charset = b"", "utf-8"
+    for place, number in enumerate(sorted(parts)):
+        is_extended, text = parts[number]
+        if is_extended and place == 0 and text.count("'") >= 2:
+            charset, _, rest = text.partition("'")
+            text = rest.partition("'")[2]
+        octets += unquote_to_bytes(text) if is_extended else text.encode("utf-8", "replace")
+    return in_charset(octets, charset or "utf-8")[0]
+
+
+@lru_cache(4096)
+def date_ns(value: str) -> int | None:
+    """Give the time that a date tells, in ns since 1970; without a zone it counts as UTC."""
+    try:
+        found = parsedate_to_datetime(value[:256])
+        if found.tzinfo is None:
+            found = found.replace(tzinfo=UTC)
+        seconds = (found - datetime(1970, 1, 1, tzinfo=UTC)).total_seconds()
+    except Exception:  # noqa: BLE001 - the library raises what it likes on hostile input
+        return None
+    return int(seconds) * 1_000_000_000 if abs(seconds) < 9e9 else None
+
+
+__all__ = ["Address", "Head", "date_ns", "decoded_words"]

@@ -1,0 +1,70 @@
+"""Links of a text, by host, and links whose text shows another host than they lead to.
+
+A tolerant scan, bounded, of what a mail reader would show; nothing is fetched.
+"""
+
+import html
+import re
+from typing import NamedTuple
+from urllib.parse import urlsplit
+
+MOST_TEXT = 256 << 10  # octets of a part that are searched
+MOST_LINKS = 2000  # of a part that are looked at
+MOST_DOMAINS = 100  # that are listed
+
+_URL = re.compile(r"\b(?:https?|ftp)://[^\s<>\"'\]\)]{1,2000}", re.IGNORECASE)
+_ANCHOR = re.compile(
+    r"<a\b[^>]{0,4000}?\bhref\s*=\s*(\"[^\"]*\"|'[^']*'|[^\s>]+)[^>]{0,4000}>(.{0,4000}?)</a", re.IGNORECASE | re.DOTALL
+)
+_TAG = re.compile(r"<[^>]{0,4000}>")
+_SHOWN = re.compile(
+    r"^\s*(?:https?://)?((?:[a-z0-9\u00a1-\uffff-]{1,63}\.)+[a-z\u00a1-\uffff]{2,24})(?:[/:?#].*)?\s*$",
+    re.IGNORECASE | re.DOTALL,
+)
+
+
+class Links(NamedTuple):
+    """Hosts in the order of their first link, how many links there are, and how many mislead."""
+
+    domains: list[str]
+    total: int
+    mismatches: list[tuple[str, str]]
+    is_cut: bool
+
+
+def links_of(text: str, *, is_html: bool) -> Links:
+    """Find the links of a text."""
+    hosts: dict[str, None] = {}
+    mismatches: list[tuple[str, str]] = []
+    count = 0
+    if is_html:
+        for found in _ANCHOR.finditer(text):
+            target = host_of(html.unescape(found[1].strip("\"'")))
+            shown = _SHOWN.match(html.unescape(_TAG.sub("", found[2])))
+            if target and shown and not is_kin(shown[1].lower(), target) and len(mismatches) < MOST_DOMAINS:
+                mismatches.append((shown[1].lower(), target))
+    for found in _URL.finditer(text):
+        count += 1
+        if count > MOST_LINKS:
+            break
+        host = host_of(html.unescape(found[0]) if is_html else found[0])
+        if host and len(hosts) < MOST_DOMAINS:
+            hosts[host] = None
+    return Links(list(hosts), count, mismatches, count > MOST_LINKS)
+
+
+def host_of(url: str) -> str:
+    """Give the host that a link leads to, in lower case; empty where there is none."""
+    try:
+        return (urlsplit(url).hostname or "").rstrip(".")[:255]
+    except ValueError:
+        return ""
+
+
+def is_kin(shown: str, target: str) -> bool:
+    """Say whether two hosts are the same but for labels in front."""
+    shown, target = shown.removeprefix("www."), target.removeprefix("www.")
+    return shown == target or target.endswith("." + shown) or shown.endswith("." + target)
+
+
+__all__ = ["Links", "links_of"]

@@ -1,0 +1,453 @@
+r"""A message from its octets, as they come: MIME tree, heads, digests, verdicts; memory does not grow with its size.
+
+    reader = MessageReader(1, dotted=False)
+    reader.feed(np.frombuffer(b"Subject: hello\r\n\r\nworld\r\n", np.uint8))
+    message = reader.finish()
+    message.fields["subject"], message.parts[0]["sha256"]
+
+Theory of operation: `scan` (body.py) stops at the ends of heads and at boundaries, and this class
+keeps the tree: a stack of open multipart bodies and the part at hand. A boundary of an outer body
+ends whatever is open inside it, closed or not.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import numpy as np
+
+from sonde.content.body import (
+    AT_ONCE,
+    AT_START,
+    BAD,
+    BARE_CR,
+    BARE_LF,
+    BASE64,
+    BOUNDARY,
+    BREAK,
+    CLOSES,
+    DEPTH,
+    EVENT,
+    EXPECT,
+    FILLED,
+    HEAD,
+    HEAD_END,
+    LAST_CR,
+    LONGEST,
+    MOST_BOUNDARY,
+    MOST_DEPTH,
+    OVER,
+    PHASE,
+    SKIPPED,
+    WHICH,
+    WRITTEN,
+    Desk,
+    end_base64,
+    end_lines,
+    is_stuffed,
+    new_desk,
+    reset,
+    scan,
+    unstuff,
+)
+from sonde.content.heads import Address, Head
+from sonde.content.part import Part, described, part_of
+from sonde.content.trace import addresses_in, authentication_of, path_of
+from sonde.content.verdicts import Evidence, judge
+from sonde.wire import Ints, Wire
+
+MOST_HEAD = 256 << 10  # octets of one head that are kept
+MOST_PARTS = 1000  # of a message that are described
+LONGEST_LINE = 998  # RFC 5322 §2.1.1
+MOST_DESKS = 16  # kept for the next messages: their arrays need not be looked at anew
+NESTED = {"message/rfc822", "message/global"}
+
+
+_desks: list[Desk] = []
+
+
+class Taker(Protocol):
+    """Who may keep content under an authorisation; without one nothing is kept."""
+
+    def raw(self, octets: memoryview) -> None:
+        """Take octets of the whole message."""
+
+    def part(self, place: str, octets: memoryview) -> None:
+        """Take decoded octets of a part."""
+
+    def end_part(self, place: str, *, is_attachment: bool) -> None:
+        """Know that a part is over."""
+
+
+@dataclass
+class Message:
+    """What a message was: columns of `mail`, and rows of `mail_part`."""
+
+    fields: dict[str, Any]
+    parts: list[dict[str, Any]]
+
+
+@dataclass
+class Connection:
+    """What is known of a message from elsewhere than itself."""
+
+    source: str = ""
+    direction: str = "sent"
+    return_path: str = ""
+    own_domains: Sequence[str] = ()
+    has_credentials: bool = False
+    is_stripped: bool = False
+    is_smuggled: bool = False
+    is_partial: bool = False
+
+
+@dataclass
+class Body:
+    """An open multipart body: its boundary's number, the place of its part, and how many parts it had."""
+
+    place: str
+    children: int = 0
+    is_digest: bool = False
+
+
+@dataclass
+class Tree:
+    """Where in the MIME tree the reader is."""
+
+    bodies: list[Body] = field(default_factory=list)
+    part: Part | None = None
+    place: str = "1"
+    default: str = "text/plain"
+    levels: int = 1
+    count: int = 0
+
+
+class MessageReader:
+    """Reads one message; call `feed` for octets as they come, `lose` for a gap, `finish` once."""
+
+    def __init__(self, number: int, *, dotted: bool = False, taker: Taker | None = None) -> None:
+        """Begin a message; `dotted` says that lines which begin with a dot have one more."""
+        self.number, self.dotted, self.taker = number, dotted, taker
+        self.desk = _desks.pop() if _desks else new_desk()
+        reset(self.desk)
+        self.state: Ints = self.desk.state
+        self.made = memoryview(self.desk.out.data)
+        self.tree = Tree()
+        self.rest: Wire = np.empty(0, np.uint8)
+        self.head = bytearray()
+        self.top: Head | None = None
+        self.header_size = 0
+        self.size = 0
+        self.digest = hashlib.sha256()
+        self.line_starts = 1
+        self.odd: set[str] = set()
+        self.parts: list[dict[str, Any]] = []
+        self.attachments = 0
+        self.mismatches: list[tuple[str, str]] = []
+        self.is_whole = True
+
+    def feed(self, octets: Wire) -> None:
+        """Take the next octets of the message."""
+        if not len(octets):
+            return
+        if self.dotted and is_stuffed(octets, 0, len(octets), self.line_starts):
+            plain = np.empty(len(octets), np.uint8)
+            plain = plain[: unstuff(octets, 0, len(octets), self.line_starts, plain)]
+        else:
+            plain = octets
+        self.line_starts = int(octets[-1] == 10)
+        self.size += len(plain)
+        view = memoryview(plain.data)
+        self.digest.update(view)
+        if self.taker is not None:
+            self.taker.raw(view)
+        self._scan(plain)
+
+    def lose(self, octets: int = 0) -> None:  # noqa: ARG002 - how many is not always known, and changes nothing
+        """Know that octets are missing here."""
+        self.is_whole = False
+        self.odd.add("gap")
+        if self.tree.part is not None:
+            self.tree.part.is_complete = False
+        self.line_starts = 0
+
+    def _scan(self, octets: Wire) -> None:
+        wire = np.concatenate([self.rest, octets]) if len(self.rest) else octets
+        at, end = 0, len(wire)
+        while at < end or self.state[OVER]:
+            before = at
+            at = int(scan(wire, at, min(end, at + AT_ONCE), self.desk))
+            self._take(self.made[: self.state[WRITTEN]], at - before)
+            event = self.state[EVENT]
+            if event == HEAD_END:
+                self._end_head()
+            elif event == BOUNDARY:
+                self._meet_boundary()
+            elif at == end or at == before:
+                break
+        self.rest = wire[at:].copy() if at < end else np.empty(0, np.uint8)
+
+    def _take(self, made: memoryview, used: int) -> None:
+        if self.state[PHASE] == HEAD:
+            room = MOST_HEAD - len(self.head)
+            self.head += made[:room]
+            if len(made) > room:
+                self.odd.add("head_cut")
+            if self.top is None:
+                self.header_size += used
+        elif self.tree.part is not None and self.tree.part.is_leaf:
+            self.tree.part.encoded_size += used
+            if len(made):
+                self.tree.part.take(made)
+                if self.taker is not None:
+                    self.taker.part(self.tree.part.place, made)
+
+    def _end_head(self) -> None:
+        """Know the part from its head, and how to read what follows."""
+        head = Head(bytes(self.head))
+        self.head.clear()
+        tree, state = self.tree, self.state
+        if self.top is None:
+            self.top = head
+        tree.count += 1
+        part = part_of(tree.place, head, tree.default)
+        tree.part = part
+        state[AT_START], state[LAST_CR] = 1, 0
+        state[PHASE] = part.phase
+        if part.content_type.startswith("multipart/"):
+            self._open_body(part)
+        elif part.content_type in NESTED and part.phase != BASE64:
+            part.is_leaf = False
+            self._close_part()
+            if tree.levels >= MOST_DEPTH:
+                self.odd.add("too_deep")
+                state[PHASE] = SKIPPED
+                return
+            tree.levels += 1
+            tree.place += ".1" if tree.place.count(".") < MOST_DEPTH else ""
+            tree.default = "text/plain"
+            state[PHASE] = HEAD
+        elif part.encoding not in ("", "7bit", "8bit", "binary") and part.phase == BASE64:
+            state[PHASE] = BASE64
+
+    def _open_body(self, part: Part) -> None:
+        """Expect the boundaries of a multipart body (RFC 2046 §5.1)."""
+        tree, state = self.tree, self.state
+        boundary = part.parameters.get("boundary", "").encode("utf-8", "replace").rstrip()
+        part.is_leaf = False
+        state[PHASE] = SKIPPED
+        if not boundary or len(boundary) > MOST_BOUNDARY:
+            part.odd.add("no_boundary")
+            part.is_leaf = True
+            state[PHASE] = part.phase
+            return
+        if state[DEPTH] >= MOST_DEPTH or tree.levels >= MOST_DEPTH:
+            self.odd.add("too_deep")
+            return
+        which = int(state[DEPTH])
+        base = which * MOST_BOUNDARY
+        self.desk.boundaries[base : base + len(boundary)] = np.frombuffer(boundary, np.uint8)
+        self.desk.lengths[which] = len(boundary)
+        state[DEPTH] += 1
+        tree.levels += 1
+        if tree.count == 1:
+            part.place = "0"  # its parts are 1, 2 and so on, as IMAP numbers them
+        tree.bodies.append(
+            Body("" if tree.count == 1 else tree.place, is_digest=part.content_type == "multipart/digest")
+        )
+        self._close_part()
+
+    def _meet_boundary(self) -> None:
+        """End what is open inside the body whose boundary was met, and begin its next part, if it has one."""
+        tree, state = self.tree, self.state
+        if state[PHASE] == HEAD:
+            self._end_head_early()
+        self._end_leaf()
+        which = int(state[WHICH])
+        if len(tree.bodies) - 1 > which:
+            self.odd.add("boundary_not_closed")
+        del tree.bodies[which + 1 :]
+        body = tree.bodies[which]
+        state[DEPTH] = which + 1
+        state[AT_START] = 1
+        if state[CLOSES]:
+            tree.bodies.pop()
+            state[DEPTH] = which
+            state[PHASE] = SKIPPED
+            return
+        body.children += 1
+        tree.place = f"{body.place}.{body.children}" if body.place else str(body.children)
+        tree.default = "message/rfc822" if body.is_digest else "text/plain"
+        tree.levels = max(tree.levels, which + 2)
+        state[PHASE] = HEAD
+
+    def _end_head_early(self) -> None:
+        """Take a head that a boundary ends, before its empty line."""
+        if self.head.strip():
+            self._end_head()
+            if self.tree.part is not None:
+                self.tree.part.odd.add("no_body")
+
+    def _end_leaf(self) -> None:
+        """Take what the encoding still holds, and describe the part."""
+        part = self.tree.part
+        if part is None:
+            return
+        if self.state[PHASE] == BASE64 and self.state[FILLED] and part.is_leaf:
+            end_base64(self.desk)
+            self._take(self.made[: self.state[WRITTEN]], 0)
+        self.state[EXPECT] = 0
+        if self.state[BAD]:
+            part.odd.add("bad_encoding")
+            self.state[BAD] = 0
+        self._close_part()
+
+    def _close_part(self) -> None:
+        part = self.tree.part
+        self.tree.part = None
+        if part is None:
+            return
+        is_attachment = False
+        if len(self.parts) < MOST_PARTS:
+            row, links = described(part, self.number)
+            self.parts.append(row)
+            is_attachment = bool(row["is_attachment"])
+            if links is not None:
+                self.mismatches += links.mismatches[: max(0, 20 - len(self.mismatches))]
+        else:
+            self.odd.add("parts_cut")
+            is_attachment = part.file_name is not None
+        self.attachments += is_attachment
+        if self.taker is not None and part.is_leaf:
+            self.taker.end_part(part.place, is_attachment=is_attachment)
+
+    def finish(self, known: Connection | None = None, *, is_complete: bool = True) -> Message:
+        """End the message; give what it was."""
+        known = known or Connection()
+        self.state[OVER] = 1
+        if len(self.rest):
+            self._scan(self.rest[:0])
+        if self.state[PHASE] == HEAD:
+            self._end_lines()
+            if self.top is None or self.head.strip():
+                self._end_head()
+            if not known.is_partial:
+                self.odd.add("no_body")
+        else:
+            self._end_lines()
+        if not (is_complete and self.is_whole):
+            self.is_whole = False
+            if self.tree.part is not None:
+                self.tree.part.is_complete = False
+        self._end_leaf()
+        if self.tree.bodies and not known.is_partial:
+            self.odd.add("boundary_not_closed")
+        self._note_lines()
+        message = Message(self._fields(known), self.parts)
+        if len(_desks) < MOST_DESKS:
+            _desks.append(self.desk)
+        return message
+
+    def _end_lines(self) -> None:
+        """Take what the last line still holds back."""
+        if self.state[BREAK] or self.state[LAST_CR]:
+            end_lines(self.desk)
+            self._take(self.made[: self.state[WRITTEN]], 0)
+
+    def _note_lines(self) -> None:
+        state = self.state
+        for name, place in (("bare_cr", BARE_CR), ("bare_lf", BARE_LF)):
+            if state[place]:
+                self.odd.add(name)
+        if state[LONGEST] > LONGEST_LINE:
+            self.odd.add("long_line")
+
+    def _fields(self, known: Connection) -> dict[str, Any]:
+        head = self.top if self.top is not None else Head(b"")
+        senders, reply_to = head.addresses("from"), head.addresses("reply-to")
+        first = senders[0] if senders else Address("", "")
+        back = head.first("return-path") or known.return_path
+        fields: dict[str, Any] = {
+            "source": known.source or None,
+            "message": self.number,
+            "direction": known.direction,
+            "from_header": head.text("from"),
+            "from_address": first.address or None,
+            "from_name": first.name or None,
+            "from_domain": first.domain or None,
+            "sender": head.text("sender"),
+            "reply_to": head.text("reply-to"),
+            "reply_to_domain": reply_to[0].domain if reply_to else None,
+            "return_path": back or None,
+            "return_path_domain": back.rpartition("@")[2].rstrip(">").lower() if "@" in back else None,
+            "subject": head.text("subject"),
+            "date": head.date(),
+            "date_header": (head.first("date") or "")[:256] or None,
+            "message_id": head.first("message-id"),
+            "in_reply_to": head.first("in-reply-to"),
+            "references": (head.first("references") or "").split()[:200] or None,
+            "user_agent": head.text("user-agent") or head.text("x-mailer"),
+            "originating_ip": originating(head),
+            "list_id": head.text("list-id"),
+            "list_unsubscribe": head.first("list-unsubscribe") is not None,
+            "auto_submitted": (head.first("auto-submitted") or "").split(";")[0].lower()[:64] or None,
+        }
+        recipients = 0
+        for name in ("to", "cc", "bcc"):
+            addresses = head.addresses(name)
+            recipients += len(addresses)
+            fields[name] = [spelled(address) for address in addresses] or None
+        fields["recipients"] = recipients
+        fields.update(path_of(head))
+        fields.update(authentication_of(head))
+        self._add_whole(fields, head, known)
+        seen = Evidence(
+            known.own_domains, senders, reply_to, back,
+            {name: fields[name] for name in ("spf", "dkim", "dmarc") if fields.get(name)},
+            self.parts, self.mismatches, known.has_credentials, known.is_stripped, known.is_smuggled,
+        )  # fmt: skip
+        verdicts, reasons = judge(seen)
+        fields["verdicts"], fields["reasons"] = verdicts or None, reasons or None
+        for name in ("from", "date", "subject", "message-id", "to"):
+            if len(head.all(name)) > 1:
+                self.odd.add("header_twice")
+        if len(senders) > 1:
+            self.odd.add("several_authors")
+        self.odd |= head.odd
+        fields["oddities"] = sorted(self.odd) or None
+        return fields
+
+    def _add_whole(self, fields: dict[str, Any], head: Head, known: Connection) -> None:
+        """Add what is told of the message as a whole."""
+        fields.update(
+            {
+                "content_type": self.parts[0]["content_type"] if self.parts else None,
+                "parts": self.tree.count,
+                "attachments": self.attachments,
+                "depth": self.tree.levels,
+                "size": self.size,
+                "header_size": self.header_size,
+                "header_fields": len(head.fields),
+                "sha256": self.digest.hexdigest(),
+                "complete": self.is_whole,
+                "partial": known.is_partial,
+            }
+        )
+
+
+def spelled(address: Address) -> str:
+    """Spell a mailbox as mail readers do."""
+    return f"{address.name} <{address.address}>" if address.name else address.address
+
+
+def originating(head: Head) -> str | None:
+    """Give the address that a web mailer says the message came from."""
+    for name in ("x-originating-ip", "x-sender-ip", "x-client-ip", "x-source-ip"):
+        found = addresses_in(head.first(name) or "")
+        if found:
+            return found[0]
+    return None
+
+
+__all__ = ["Connection", "Message", "MessageReader", "Taker"]

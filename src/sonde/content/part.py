@@ -1,0 +1,165 @@
+"""One part of a message while its octets come: sizes, digest, type, archive, links; bounded whatever its size."""
+
+import hashlib
+from dataclasses import dataclass, field
+from typing import Any
+
+from sonde.content.body import BASE64, PLAIN, QUOTED
+from sonde.content.heads import Head, in_charset
+from sonde.content.kinds import LOOKED_AT, MACRO, OFFICE, TAIL, extensions_of, is_double, kind_of, zip_listing
+from sonde.content.links import MOST_TEXT, Links, links_of
+
+ENCODINGS = {"base64": BASE64, "quoted-printable": QUOTED, "7bit": PLAIN, "8bit": PLAIN, "binary": PLAIN, "": PLAIN}
+OLE, ZIP = "application/x-ole-storage", "application/zip"
+VBA = ("_VBA_PROJECT".encode("utf-16-le"), b"VBA/", b"vbaProject.bin")
+SIGNED = {
+    "multipart/signed",
+    "application/pkcs7-signature",
+    "application/x-pkcs7-signature",
+    "application/pgp-signature",
+}
+ENCRYPTED = {"multipart/encrypted", "application/pgp-encrypted"}
+SMIME = {"application/pkcs7-mime", "application/x-pkcs7-mime"}
+TNEF = {"application/ms-tnef", "application/vnd.ms-tnef"}
+
+
+@dataclass
+class Part:
+    """What is known of a part so far."""
+
+    place: str
+    head: Head
+    content_type: str
+    parameters: dict[str, str]
+    encoding: str
+    disposition: str
+    file_name: str | None
+    size: int = 0
+    encoded_size: int = 0
+    first: bytes = b""
+    tail: bytes = b""
+    text: bytearray = field(default_factory=bytearray)
+    has_vba: bool = False
+    is_complete: bool = True
+    is_leaf: bool = True
+    odd: set[str] = field(default_factory=set)
+    digest: Any = None
+
+    @property
+    def phase(self) -> int:
+        """Give how its body is decoded; an unknown encoding as it is (RFC 2045 §6.4)."""
+        return ENCODINGS.get(self.encoding, PLAIN)
+
+    @property
+    def is_text(self) -> bool:
+        """Say whether links may be in it."""
+        return self.content_type in ("text/plain", "text/html", "")
+
+    def take(self, octets: memoryview) -> None:
+        """Take decoded octets."""
+        if self.digest is None:
+            self.digest = hashlib.sha256()
+        self.digest.update(octets)
+        length = len(octets)
+        self.size += length
+        if len(self.first) < LOOKED_AT:
+            self.first += bytes(octets[: LOOKED_AT - len(self.first)])
+        if self.is_text:
+            if len(self.text) < MOST_TEXT:
+                self.text += octets[: MOST_TEXT - len(self.text)]
+            return
+        self.tail = bytes(octets[-TAIL:]) if length >= TAIL else (self.tail + bytes(octets))[-TAIL:]
+        if not self.has_vba and self.first.startswith((b"\xd0\xcf\x11\xe0", b"PK")):
+            whole = self.tail if length < TAIL else bytes(octets)
+            self.has_vba = any(mark in whole for mark in VBA[: 2 if self.first.startswith(b"\xd0") else 3])
+
+
+def part_of(place: str, head: Head, default_type: str) -> Part:
+    """Begin a part with what its head says (RFC 2045, RFC 2183)."""
+    content_type, parameters = head.parameters("content-type")
+    odd: set[str] = set()
+    if "/" not in content_type:
+        if content_type:
+            odd.add("bad_content_type")
+        content_type = default_type
+    if len(head.all("content-type")) > 1:
+        odd.add("content_type_twice")
+    encoding = (head.first("content-transfer-encoding") or "").lower().split(";")[0].strip()[:64]
+    if encoding not in ENCODINGS:
+        odd.add("unknown_encoding")
+    disposition, more = head.parameters("content-disposition")
+    name = more.get("filename") or parameters.get("name")
+    return Part(place, head, content_type, parameters, encoding, disposition, name, odd=odd)
+
+
+def links_in(part: Part) -> Links | None:
+    """Find the links of a text part."""
+    if not part.is_text or not part.text:
+        return None
+    text, _ = in_charset(bytes(part.text), part.parameters.get("charset") or "utf-8")
+    found = kind_of(part.first)
+    return links_of(text, is_html=part.content_type == "text/html" or found == "text/html")
+
+
+def described(part: Part, number: int) -> tuple[dict[str, Any], Links | None]:
+    """Give the columns of a part that is over, and its links."""
+    found_type = kind_of(part.first) if part.size and part.is_leaf else None
+    extensions = extensions_of(part.file_name) if part.file_name else []
+    links = links_in(part) if part.is_leaf else None
+    row: dict[str, Any] = {
+        "message": number,
+        "part": part.place,
+        "content_type": part.content_type,
+        "found_type": found_type,
+        "charset": (part.parameters.get("charset") or "").lower()[:64] or None,
+        "encoding": part.encoding or None,
+        "disposition": part.disposition or None,
+        "is_attachment": part.is_leaf and (part.disposition == "attachment" or part.file_name is not None),
+        "file_name": part.file_name,
+        "extension": extensions[0] if extensions else None,
+        "double_extension": is_double(extensions) if part.file_name else None,
+        "size": part.size if part.is_leaf else None,
+        "encoded_size": part.encoded_size if part.is_leaf else None,
+        "sha256": (part.digest or hashlib.sha256()).hexdigest() if part.is_leaf else None,
+        "complete": part.is_complete,
+        "tnef": True if part.content_type in TNEF or found_type in TNEF else None,
+        "signed": True if part.content_type in SIGNED else None,
+        "encrypted": True if part.content_type in ENCRYPTED else None,
+    }
+    if part.content_type in SMIME:
+        kind = part.parameters.get("smime-type", "enveloped-data").lower()
+        row["signed" if kind == "signed-data" else "encrypted"] = True
+    if found_type == ZIP:
+        describe_archive(part, row)
+    if part.has_vba or (extensions and extensions[0] in MACRO):
+        row["macros"] = True
+    if links is not None and links.total:
+        row["links"], row["link_domains"] = links.total, links.domains
+        row["link_mismatches"] = len(links.mismatches)
+        if links.is_cut:
+            part.odd.add("links_cut")
+    if len(part.text) >= MOST_TEXT:
+        part.odd.add("text_not_searched_whole")
+    part.odd |= part.head.odd
+    row["oddities"] = sorted(part.odd) or None
+    return row, links
+
+
+def describe_archive(part: Part, row: dict[str, Any]) -> None:
+    """Add what a ZIP file lists; office documents are such files too."""
+    listing = zip_listing(part.first, part.tail, part.size)
+    if listing is None:
+        return
+    inner = {kind for kind in OFFICE for member in listing.members if member.encode().startswith(kind)}
+    if any(member.lower().endswith("vbaproject.bin") for member in listing.members):
+        row["macros"] = True
+    if listing.is_encrypted:
+        row["encrypted"] = True
+    if inner:
+        return  # its members are a document's, not an archive's
+    row["members"], row["member_count"] = listing.members, listing.listed
+    if listing.is_cut:
+        part.odd.add("members_cut")
+
+
+__all__ = ["Part", "described", "part_of"]
