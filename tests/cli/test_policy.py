@@ -5,6 +5,7 @@ import json
 import os
 import shutil
 import subprocess
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -176,6 +177,53 @@ def test_a_manifest_that_points_elsewhere_deletes_nothing(policy: Path, capsys: 
     assert main(["retention", "out", "--policy", str(policy)]) == 1
     assert "outside" in capsys.readouterr().err
     assert Path("a.pcap").exists()
+
+
+def test_what_packets_say_of_the_time_keeps_nothing_longer(place: Path, policy: Path) -> None:
+    policy.write_text(policy.read_text().replace("policy = 1 ", "policy = 0 "))
+    late = [(4_102_444_800 * 10**9 + at, octets) for at, (_, octets) in enumerate(conversation(HTTP, stream=True))]
+    write_pcap(place / "late.pcap", late)  # of the year 2100
+    assert main(["read", "late.pcap", "-o", "late", "--quiet", "--policy", str(policy)]) == 0
+    assert json.loads(Path("late/manifest.json").read_text())["last_ns"] > 4 * 10**18
+    os.utime("late/manifest.json", (1_700_000_000, 1_700_000_000))
+    assert main(["retention", "late", "--policy", str(policy)]) == 0
+    assert not Path("late").exists()
+
+
+def vault(place: Path, **ages: int) -> None:
+    """Lay out a vault as `sonde.sink.vault` does, of objects so many hours old."""
+    place.mkdir(mode=0o700)
+    (place / ".lock").touch()
+    for name, hours in ages.items():
+        then = datetime.now(UTC) - timedelta(hours=hours)
+        (place / f"{name}.age").write_bytes(b"sealed")
+        os.utime(place / f"{name}.age", (then.timestamp(), then.timestamp()))
+        (place / f"{name}.json").write_text(json.dumps({"object": name, "stored": then.isoformat(timespec="seconds")}))
+
+
+def test_retention_deletes_content_that_is_over(policy: Path, place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    policy.write_text(policy.read_text().replace("policy = 1 ", "policy = 0 "))  # content = "72h"
+    vault(place / "vault", young=71, old=73, copied=73, damaged=73)
+    now = datetime.now(UTC).timestamp()
+    os.utime("vault/copied.age", (now, now))  # the index knows better
+    Path("vault/damaged.json").write_text("?")
+    Path("vault/orphan.json").write_text("{}")  # of a deletion that was interrupted
+    Path("vault/begun.json").write_text("{}")
+    Path("vault/begun.part").write_bytes(b"sea")  # somebody writes
+    keep = ["retention", "vault", "--policy", str(policy)]
+    assert main([*keep, "--dry-run"]) == 0
+    assert capsys.readouterr().out.count("would be deleted") == 3
+    assert main([*keep, "--audit", "log"]) == 0
+    left = [".lock", "begun.json", "begun.part", "young.age", "young.json"]
+    assert sorted(each.name for each in Path("vault").iterdir()) == left
+    told = b"".join(path.read_bytes() for path in Path("log/tile/entries").rglob("*") if path.is_file())
+    assert all(b'"dataset":"%s"' % name in told for name in (b"old", b"copied", b"damaged"))
+    assert b"young" not in told
+    capsys.readouterr()
+    text = policy.read_text()
+    policy.write_text(text.replace('content = "72h"', ""))
+    assert main(keep) == 1
+    assert 'write content = "72h" in [retention]' in capsys.readouterr().err
 
 
 def test_the_selftest_passes_here(policy: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -59,11 +59,11 @@ def add_retention(commands: Subparsers) -> None:
     retention = commands.add_parser(
         "retention",
         help="delete what a policy no longer lets be kept",
-        description="Delete datasets that are older than the policy allows, and keys whose time is over.",
+        description="Delete datasets and content that are older than the policy allows, and keys whose time is over.",
         epilog="Example: sonde retention datasets/ --policy office.toml --dry-run",
     )
     add = retention.add_argument
-    add("datasets", nargs="+", metavar="DATASET", help="datasets, or folders of them")
+    add("datasets", nargs="+", metavar="DATASET", help="datasets, folders of them, or vaults")
     add("--policy", required=True, metavar="FILE", help="the policy that says how long ([retention])")
     add("--signers", metavar="FILE", help="allowed_signers, if the policy asks for signatures")
     add("--keys", metavar="DIR", help="where keys are kept (default: $SONDE_KEYS, or the user's state folder)")

@@ -2,25 +2,30 @@
 
     for each in enforce([Path("office.sonde")], policy, now_ns): ...
 
-A dataset's age is that of its last packet, or of its writing where that is later: an old
-capture read today is a record made today. What is deleted is what the dataset's manifest
-lists, and the manifest last, so that an interrupted deletion is finished by the next.
+A dataset's age is that of its writing: an old capture read today is a record made today, and who
+sends packets, or stamps them with the year 2100, decides nothing. What is deleted is what the
+dataset's manifest lists, and the manifest last, so that an interrupted deletion is finished by the next.
+Of a vault each object has its own age, that of its storing.
 """
 
 import json
 import shutil
+import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from sonde.pipeline.read import MANIFEST
 from sonde.policy import Policy, PolicyError, Told
+from sonde.policy.terms import SECOND_NS
+from sonde.sink.vault import INDEX, LOCK, OBJECT, PART
 
 
 @dataclass(frozen=True)
 class Kept:
-    """A dataset, since when it counts, and whether its time is over; what lies beside its records is left."""
+    """A dataset or an object of a vault, since when it counts, and whether its time is over; what is left beside."""
 
     folder: Path
     since_ns: int
@@ -30,6 +35,15 @@ class Kept:
     left: list[str]
 
 
+class Found(NamedTuple):
+    """What may have to go: its files, since when it counts, and how long it may be kept."""
+
+    folder: Path
+    files: list[Path]
+    since_ns: int
+    limit_ns: int
+
+
 def find_datasets(places: Iterable[Path]) -> Iterator[tuple[Path, dict[str, Any]]]:
     """Find datasets: folders with a manifest, or folders of such; PolicyError for a place that is neither."""
     for place in places:
@@ -37,19 +51,24 @@ def find_datasets(places: Iterable[Path]) -> Iterator[tuple[Path, dict[str, Any]
             [place] if (place / MANIFEST).is_file() else sorted(path.parent for path in place.glob(f"*/{MANIFEST}"))
         )
         if not inside:
-            raise PolicyError(f"{place} is no dataset of Sonde's and holds none; name the folder that was written.")
+            raise PolicyError(f"{place} is no dataset of Sonde's, nor a vault, and holds none; name what was written.")
         for folder in inside:
             yield folder, _manifest(folder)
+
+
+def is_vault(place: Path) -> bool:
+    """Say whether a folder is a vault: no dataset, and with the lock of its writer."""
+    return (place / LOCK).is_file() and not (place / MANIFEST).exists()
 
 
 def _manifest(folder: Path) -> dict[str, Any]:
     try:
         found = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
-        _, last, tables = found["sonde"], int(found["last_ns"]), found["tables"]
+        _, tables = found["sonde"], found["tables"]
         files = [file for entry in tables.values() for file in entry["files"]]
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         raise PolicyError(f"{folder} has a damaged {MANIFEST}; look at it and remove the folder yourself.") from None
-    if not all(isinstance(file, str) for file in files) or last < 0:
+    if not all(isinstance(file, str) for file in files):
         raise PolicyError(f"{folder} has a damaged {MANIFEST}; look at it and remove the folder yourself.")
     return dict(found)
 
@@ -62,24 +81,65 @@ def enforce(
     dry_run: bool = False,
     told: Told = lambda kind, said: None,
 ) -> list[Kept]:
-    """Delete datasets whose time is over; say of each what was, or would be, done. `told` hears of it before."""
-    limit = policy.retention.records_ns
-    if not limit:
-        raise PolicyError(
-            f'{policy.name} does not say how long records are kept; write records = "30d" in [retention].'
-        )
-    found = []
-    for folder, manifest in list(find_datasets(places)):
-        since = max(int(manifest["last_ns"]), (folder / MANIFEST).stat().st_mtime_ns)
-        files = _files(folder, manifest)
+    """Delete datasets, and objects of vaults, whose time is over; say of each what was, or would be, done.
+
+    `told` hears of each deletion before it begins.
+    """
+    named = list(places)
+    vaults = [place for place in named if is_vault(place)]
+    datasets = [place for place in named if place not in vaults]
+    found = [*_of_datasets(datasets, policy), *_of_vaults(vaults, policy)]
+    kept = []
+    for folder, files, since, limit in found:
+        is_object = folder.is_file()
         octets = sum(path.stat().st_size for path in files if path.is_file())
         is_over = since + limit <= now_ns
-        left = _others(folder, files)
         if is_over and not dry_run:
-            told("retention.delete", {"dataset": folder.name, "octets": octets, "since_ns": since})
-            _delete(folder, files)
-        found.append(Kept(folder, since, since + limit, is_over, octets, left))
+            name = folder.stem if is_object else folder.resolve().name
+            told("retention.delete", {"dataset": name, "octets": octets, "since_ns": since})
+            (_delete_object if is_object else _delete)(folder, files)
+        kept.append(Kept(folder, since, since + limit, is_over, octets, [] if is_object else _others(folder, files)))
+    if not dry_run:
+        for place in vaults:
+            _sweep(place)
+    return kept
+
+
+def _limit(limit_ns: int, policy: Policy, example: str) -> int:
+    if not limit_ns:
+        what = example.partition(" ")[0]
+        raise PolicyError(f"{policy.name} does not say how long {what} are kept; write {example} in [retention].")
+    return limit_ns
+
+
+def _of_datasets(places: list[Path], policy: Policy) -> list[Found]:
+    """Give datasets with the files of each, all of them looked at before any is deleted."""
+    found = []
+    for folder, manifest in find_datasets(places):
+        limit = _limit(policy.retention.records_ns, policy, 'records = "30d"')
+        since = (folder / MANIFEST).stat().st_mtime_ns
+        found.append(Found(folder, _files(folder, manifest), since, limit))
     return found
+
+
+def _of_vaults(places: list[Path], policy: Policy) -> list[Found]:
+    """Give the objects of vaults, each with its index."""
+    found = []
+    for place in places:
+        limit = _limit(policy.retention.content_ns, policy, 'content = "72h"')
+        for path in sorted(place.glob("*" + OBJECT)):
+            index = path.with_suffix(INDEX)
+            found.append(Found(path, [path, index], min(_stored_ns(index), path.stat().st_mtime_ns), limit))
+    return found
+
+
+def _stored_ns(index: Path) -> int:
+    """Give when an object was stored, as its index says; far in the future where that cannot be read."""
+    try:
+        said = datetime.fromisoformat(json.loads(index.read_bytes())["stored"])
+        return int(said.replace(tzinfo=said.tzinfo or UTC).timestamp()) * SECOND_NS
+    except (OSError, ValueError, KeyError, TypeError, OverflowError):
+        return sys.maxsize  # the object's own time counts, or a damaged index would keep it for good
 
 
 def _files(folder: Path, manifest: dict[str, Any]) -> list[Path]:
@@ -100,6 +160,22 @@ def _others(folder: Path, files: list[Path]) -> list[str]:
     return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file() and path not in known)
 
 
+def _delete_object(path: Path, files: list[Path]) -> None:
+    """Remove an object before its index: without the object the index means nothing, and `_sweep` finds it."""
+    try:
+        for each in files:
+            each.unlink(missing_ok=True)
+    except OSError as error:
+        raise PolicyError(f"{path} must be deleted and cannot be: {error.strerror}; remove it.") from None
+
+
+def _sweep(vault: Path) -> None:
+    """Remove what an interrupted deletion left: an index without an object, whole or being written."""
+    for index in vault.glob("*" + INDEX):
+        if not index.with_suffix(OBJECT).exists() and not index.with_suffix(PART).exists():
+            index.unlink(missing_ok=True)
+
+
 def _delete(folder: Path, files: list[Path]) -> None:
     try:
         for path in files:
@@ -114,4 +190,4 @@ def _delete(folder: Path, files: list[Path]) -> None:
         raise PolicyError(f"{folder} must be deleted and cannot be: {error.strerror}; remove it.") from None
 
 
-__all__ = ["Kept", "enforce", "find_datasets"]
+__all__ = ["Kept", "enforce", "find_datasets", "is_vault"]

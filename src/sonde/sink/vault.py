@@ -26,7 +26,7 @@ from sonde.sink.age import AgeError, decrypt, encrypt
 from sonde.table.granted import Grant, Place, Refusal
 
 FOLDER_MODE, FILE_MODE = 0o700, 0o600
-PART, LOCK = ".part", ".lock"
+OBJECT, INDEX, PART, LOCK = ".age", ".json", ".part", ".lock"
 NAME_OCTETS = 16  # drawn by chance: a name tells nothing
 MOST_INDEX_OCTETS = 4 << 10
 
@@ -96,8 +96,8 @@ class Vault:
     def _recover(self) -> None:
         """Finish what a run that was killed had logged; remove what it had not."""
         for part in self.folder.glob("*" + PART):
-            if part.with_suffix(".json").exists():  # written after the log's entry, before the name
-                part.rename(part.with_suffix(".age"))
+            if part.with_suffix(INDEX).exists():  # written after the log's entry, before the name
+                part.rename(part.with_suffix(OBJECT))
             else:
                 part.unlink()
         _sync_folder(self.folder)
@@ -132,13 +132,13 @@ class Vault:
             self._tell(stored, place)
             self._write_index(stored)
             committed = True  # from here on it is finished, by the next run if need be
-            aside.rename(self.folder / (name + ".age"))
+            aside.rename(self.folder / (name + OBJECT))
             _sync_folder(self.folder)
         except _RefusedError as ended:
             return ended.refusal
         finally:
             if not committed:
-                for each in (aside, self.folder / (name + ".json")):
+                for each in (aside, self.folder / (name + INDEX)):
                     each.unlink(missing_ok=True)
         return stored
 
@@ -160,7 +160,7 @@ class Vault:
             raise
 
     def _write_index(self, stored: Stored) -> None:
-        with _open_new(self.folder / (stored.object + ".json")) as file:
+        with _open_new(self.folder / (stored.object + INDEX)) as file:
             file.write(json.dumps(asdict(stored), sort_keys=True).encode() + b"\n")
             file.flush()
             os.fsync(file.fileno())
@@ -195,9 +195,9 @@ def list_vault(folder: Path) -> list[Stored]:
     if not folder.is_dir():
         raise VaultError(f"{folder}: there is no such vault.")
     found = []
-    for path in folder.glob("*.age"):
+    for path in folder.glob("*" + OBJECT):
         try:
-            text = path.with_suffix(".json").read_bytes()[:MOST_INDEX_OCTETS]
+            text = path.with_suffix(INDEX).read_bytes()[:MOST_INDEX_OCTETS]
             stored = Stored(**json.loads(text))
         except (OSError, ValueError, TypeError):
             raise VaultError(f"{path}: the index says nothing of it, or cannot be read.") from None
@@ -218,7 +218,7 @@ def open_vault(folder: Path, identities: Sequence[bytes], out: Path) -> list[Pat
     aside.mkdir(mode=FOLDER_MODE)
     try:
         for stored in objects:
-            _open_object(folder / (stored.object + ".age"), stored, identities, aside)
+            _open_object(folder / (stored.object + OBJECT), stored, identities, aside)
         aside.rename(out)
     except BaseException:
         for path in aside.iterdir():
