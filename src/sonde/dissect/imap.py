@@ -44,6 +44,7 @@ from sonde.dissect.mail.lines import (
     word_key,
 )
 from sonde.dissect.mail.literals import BRACE, BRACKET_END, OPEN, PLUS, end_pieces, follow_literal, take_literal
+from sonde.dissect.mail.mechanism import mechanism_end
 from sonde.schema import (
     DIGITS,
     LETTERS,
@@ -343,7 +344,9 @@ def begin_login(wire: Wire, at: Int, end: Int, conn: Row, kind: Int, out: Outs) 
     else:
         key = word_key(wire, at, stop)
         in_clear = key == PLAIN_WORD or key == LOGIN_WORD
-        record["auth_mechanism"] = save(out.imap, AT.auth_mechanism, wire, at, min(stop, at + 32))
+        known = mechanism_end(wire, at, stop)
+        if known > at:
+            record["auth_mechanism"] = save(out.imap, AT.auth_mechanism, wire, at, known)
         conn["exchanging"] = 1
     if in_clear:
         record["cleartext_credentials"] = 1

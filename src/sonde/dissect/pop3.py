@@ -40,6 +40,7 @@ from sonde.dissect.mail.lines import (
     word_end,
     word_key,
 )
+from sonde.dissect.mail.mechanism import mechanism_end
 from sonde.schema import (
     ENDPOINT,
     MAYBE,
@@ -306,7 +307,9 @@ def begin_exchange(wire: Wire, at: Int, end: Int, conn: Row, out: Outs) -> None:
     record["login_success"] = 1 if record["login_success"] == 1 else 0
     stop = word_end(wire, at, end)
     key = word_key(wire, at, stop)
-    record["auth_mechanism"] = save(out.pop3, AT.auth_mechanism, wire, at, min(stop, at + 32))
+    known = mechanism_end(wire, at, stop)
+    if known > at:
+        record["auth_mechanism"] = save(out.pop3, AT.auth_mechanism, wire, at, known)
     if key == PLAIN_WORD or key == LOGIN_WORD:
         record["cleartext_credentials"] = 1
         conn["credentials"] = 1

@@ -52,6 +52,7 @@ from sonde.dissect.mail.lines import (
     word_end,
     word_key,
 )
+from sonde.dissect.mail.mechanism import mechanism_end
 from sonde.dissect.mail.queue import (
     ASKED,
     AUTH,
@@ -407,7 +408,9 @@ def ask_for_auth(wire: Wire, at: Int, end: Int, conn: Row, out: Outs) -> None:
     record = out.smtp_session.rows[conn["session"]]
     stop = word_end(wire, at, end)
     key = word_key(wire, at, stop)
-    record["auth_mechanism"] = save(out.smtp_session, SESSION.auth_mechanism, wire, at, min(stop, at + 32))
+    known = mechanism_end(wire, at, stop)
+    if known > at:
+        record["auth_mechanism"] = save(out.smtp_session, SESSION.auth_mechanism, wire, at, known)
     record["auth_attempts"] += 1
     record["auth_success"] = max(np.int64(record["auth_success"]), 0)
     if key == PLAIN or key == LOGIN or key == XOAUTH2:
