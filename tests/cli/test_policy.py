@@ -12,7 +12,10 @@ import pytest
 
 from sonde.cli.main import main
 from sonde.pipeline import selftest
+from sonde.pipeline.canaries import write_canaries
+from sonde.pipeline.plan import registry
 from sonde.policy import techniques
+from sonde.schema import Privacy
 from tests.maker import conversation, write_pcap
 
 ANSWERS = "Example University\nabuse@example.org\n\n192.0.2.0/24\n\n\n"
@@ -233,6 +236,26 @@ def test_the_selftest_passes_here(policy: Path, capsys: pytest.CaptureFixture[st
     told = json.loads(capsys.readouterr().out)
     assert (told["outputs"], told["failures"]) == (16, [])
     assert told["canaries"] > 20
+
+
+def test_the_selftest_has_a_canary_in_every_text_of_a_person(tmp_path: Path) -> None:
+    """A new field of class PERSON needs one, or a place among those that cannot hold a word."""
+    digests = {"tls.client_cert_chain_fps", "mail.sha256", "mail_part.sha256"}
+    others = {
+        "tls.client_subject",  # a client has a certificate of its own
+        "certificates.client_subject",
+        "http.resp_filename",  # as http.orig_filename
+        "mail.bcc",  # as mail.cc
+        "mail.reasons",  # of verdicts: made of other fields
+        "mail_part.members",  # of archives
+    }
+    places = {place for canary in write_canaries(tmp_path / "a.pcap") for place in canary.places}
+    persons = {
+        f"{table}.{name}" for table, found in registry().items() for name, field in found.items()
+        if field.privacy is Privacy.PERSON
+    }  # fmt: skip
+    assert persons - places - digests - others == set()
+    assert (digests | others) & places == set()
 
 
 def test_the_selftest_finds_a_leak(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

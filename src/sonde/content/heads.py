@@ -20,6 +20,7 @@ MOST_TEXT = 8192  # characters of one field's text
 MOST_ADDRESSES = 200  # of one field
 MOST_WORDS = 200  # encoded words of one field
 MOST_PARAMETERS = 64
+MOST_NESTED = 16  # comments inside comments
 MOST_REMEMBERED = 256  # characters of a value that is remembered
 
 _FIELD = re.compile(rb"([!-9;-~]{1,128})[ \t]*:(.*)", re.DOTALL)
@@ -27,6 +28,8 @@ _FOLD = re.compile(r"\r?\n(?=[ \t])")
 _WORD = re.compile(r"=\?[^?\s]{1,64}\?[bBqQ]\?[^?]*\?=")
 _PARAMETER = re.compile(r';\s*([^\s=;"]{1,64})\s*=\s*("(?:[^"\\]|\\.)*"?|[^;]*)', re.DOTALL)
 _CONTINUED = re.compile(r"(.+?)\*(\d{1,3})(\*)?")
+_COMMENT = re.compile(r"\((?:[^()\\]|\\.)*\)")  # none inside another
+_TYPE = re.compile(r"[a-z0-9!#$%&'*+._`|~^-]{1,127}(?:/[a-z0-9!#$%&'*+._`|~^-]{1,127})?")  # RFC 2045 §5.1
 _QUOTED_PAIR = re.compile(r"\\(.)", re.DOTALL)
 
 
@@ -138,12 +141,15 @@ class Head:
         return found
 
     def parameters(self, name: str) -> tuple[str, dict[str, str]]:
-        """Give a value's first word in lower case, and its parameters decoded (RFC 2045 §5.1, RFC 2231)."""
+        """Give a value's first word in lower case, and its parameters decoded (RFC 2045 §5.1, RFC 2231).
+
+        The word is a token, or two with a stroke between; comments, and what follows it, are no part of it.
+        """
         value = self.first(name)
         if value is None:
             return "", {}
-        main, _, _ = value.partition(";")
-        return main.strip().lower()[:256], self._decode_parameters(value)
+        main = _TYPE.match(without_comments(value[:MOST_TEXT]).lstrip().lower())
+        return main[0] if main else "", self._decode_parameters(value)
 
     def _decode_parameters(self, value: str) -> dict[str, str]:
         plain: dict[str, str] = {}
@@ -217,6 +223,15 @@ def decoded_words(value: str) -> tuple[str, bool]:
         found, good = in_charset(octets, charset or "latin-1")
         text, is_good = text + found, is_good and good
     return text, is_good
+
+
+def without_comments(text: str) -> str:
+    """Take comments out, those inside others first (RFC 5322 §3.2.2)."""
+    for _ in range(MOST_NESTED):
+        text, found = _COMMENT.subn(" ", text)
+        if not found:
+            break
+    return text
 
 
 def in_charset(octets: bytes, charset: str) -> tuple[str, bool]:

@@ -11,6 +11,7 @@ ends whatever is open inside it, closed or not.
 """
 
 import hashlib
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -61,6 +62,7 @@ MOST_HEAD = 256 << 10  # octets of one head that are kept
 MOST_PARTS = 1000  # of a message that are described
 LONGEST_LINE = 998  # RFC 5322 §2.1.1
 MOST_DESKS = 16  # kept for the next messages: their arrays need not be looked at anew
+_AUTOMATIC = re.compile(r"no|auto-[a-z]{1,20}")
 NESTED = {"message/rfc822", "message/global"}
 
 
@@ -391,7 +393,7 @@ class MessageReader:
             "originating_ip": originating(head),
             "list_id": head.text("list-id"),
             "list_unsubscribe": head.first("list-unsubscribe") is not None,
-            "auto_submitted": (head.first("auto-submitted") or "").split(";")[0].lower()[:64] or None,
+            "auto_submitted": _automatic(head),
         }
         recipients = 0
         for name in ("to", "cc", "bcc"):
@@ -448,6 +450,12 @@ def originating(head: Head) -> str | None:
         if found:
             return found[0]
     return None
+
+
+def _automatic(head: Head) -> str | None:
+    """Give the keyword of Auto-Submitted (RFC 3834 §5); anything else is no keyword."""
+    found = _AUTOMATIC.fullmatch(head.parameters("auto-submitted")[0])
+    return found[0] if found else None
 
 
 __all__ = ["Connection", "Message", "MessageReader", "Taker"]

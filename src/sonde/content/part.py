@@ -1,14 +1,35 @@
 """One part of a message while its octets come: sizes, digest, type, archive, links; bounded whatever its size."""
 
 import hashlib
+import re
 from dataclasses import dataclass, field
 from typing import Any
 
 from sonde.content.body import BASE64, PLAIN, QUOTED
 from sonde.content.heads import Head, in_charset
-from sonde.content.kinds import LOOKED_AT, MACRO, OFFICE, TAIL, extensions_of, is_double, kind_of, zip_listing
+from sonde.content.kinds import (
+    DOCUMENTS,
+    EXECUTABLE,
+    EXPECTED,
+    LOOKED_AT,
+    MACRO,
+    OFFICE,
+    TAIL,
+    extensions_of,
+    is_double,
+    kind_of,
+    zip_listing,
+)
 from sonde.content.links import MOST_TEXT, Links, links_of
 
+#: Of words that a sender is free to choose only those that are known come out: they are PROTOCOL, and a person's
+#: name is none of it. The rest is told as an oddity, or by the file's name, which is PERSON.
+DISPOSITIONS = ("inline", "attachment", "form-data")
+KNOWN_EXTENSIONS = EXECUTABLE | MACRO | DOCUMENTS | frozenset(EXPECTED) | frozenset(
+    "7z ace arj asc bz2 cab cer crt eml gz ics json log m4a md mbox mov msg odp ods one ogg p7m p7s p7c pages pem "
+    "numbers pgp rar svg tar tgz tif tiff ttf url vcf wav webm webp wmv xhtml xml xz yaml zst".split()
+)  # fmt: skip
+_CHARSET = re.compile(r"[a-z0-9._:+-]{1,40}")
 ENCODINGS = {"base64": BASE64, "quoted-printable": QUOTED, "7bit": PLAIN, "8bit": PLAIN, "binary": PLAIN, "": PLAIN}
 OLE, ZIP = "application/x-ole-storage", "application/zip"
 VBA = ("_VBA_PROJECT".encode("utf-16-le"), b"VBA/", b"vbaProject.bin")
@@ -79,7 +100,7 @@ def part_of(place: str, head: Head, default_type: str) -> Part:
     content_type, parameters = head.parameters("content-type")
     odd: set[str] = set()
     if "/" not in content_type:
-        if content_type:
+        if head.first("content-type"):
             odd.add("bad_content_type")
         content_type = default_type
     if len(head.all("content-type")) > 1:
@@ -111,12 +132,12 @@ def described(part: Part, number: int) -> tuple[dict[str, Any], Links | None]:
         "part": part.place,
         "content_type": part.content_type,
         "found_type": found_type,
-        "charset": (part.parameters.get("charset") or "").lower()[:64] or None,
-        "encoding": part.encoding or None,
-        "disposition": part.disposition or None,
+        "charset": charset if _CHARSET.fullmatch(charset := (part.parameters.get("charset") or "").lower()) else None,
+        "encoding": part.encoding or None if part.encoding in ENCODINGS else None,  # another is told as an oddity
+        "disposition": part.disposition if part.disposition in DISPOSITIONS else None,
         "is_attachment": part.is_leaf and (part.disposition == "attachment" or part.file_name is not None),
         "file_name": part.file_name,
-        "extension": extensions[0] if extensions else None,
+        "extension": extensions[0] if extensions and extensions[0] in KNOWN_EXTENSIONS else None,
         "double_extension": is_double(extensions) if part.file_name else None,
         "size": part.size if part.is_leaf else None,
         "encoded_size": part.encoded_size if part.is_leaf else None,

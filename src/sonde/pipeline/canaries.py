@@ -2,47 +2,24 @@
 
 The words are made anew for each test, so that no output can hold one by chance. Packets are
 laid out by hand: RFC 791, 768, 9293; DNS RFC 1035, DHCP RFC 2131, HTTP RFC 9112, SSH RFC
-4253, TLS RFC 8446 and RFC 5246, QUIC's and others' text is encrypted or none.
+4253, TLS RFC 8446 and RFC 5246, mail in `mail_canaries.py`; QUIC's and others' text is encrypted or none.
 """
 
 import datetime as dt
-import secrets
 import struct
 from collections.abc import Iterable, Iterator
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from pathlib import Path
-from typing import NamedTuple
 
-from sonde.schema import CONTENT, ENDPOINT, PERSON, SECRET, Privacy
+from sonde.pipeline.mail_canaries import imap, pop3, smtp
+from sonde.pipeline.words import Canary, Words
+from sonde.schema import CONTENT, ENDPOINT, PERSON, SECRET
 
-WORD_OCTETS = 8
 START_NS = 1_700_000_000_000_000_000
 CLIENT, SERVERS = ip_address("192.0.2.1"), {4: ip_address("198.51.100.2"), 6: ip_address("2001:db8:1::2")}
 Address = IPv4Address | IPv6Address
 FIN, SYN, PSH, ACK = 1, 2, 8, 16
 Ends = tuple[bytes, bytes]  # addresses of client and server
-
-
-class Canary(NamedTuple):
-    """A word that stands in a capture, the fields that may show it or what it is, and its class."""
-
-    word: str
-    places: tuple[str, ...]
-    privacy: Privacy
-
-
-class Words:
-    """Hands out words and remembers what each stands for."""
-
-    def __init__(self) -> None:
-        """Begin with none."""
-        self.canaries: list[Canary] = []
-
-    def __call__(self, places: str, privacy: Privacy) -> str:
-        """Make a word: letters and digits, fit for a host name and a header alike; places between commas."""
-        word = "cnry" + secrets.token_hex(WORD_OCTETS)
-        self.canaries.append(Canary(word, tuple(places.split(", ")), privacy))
-        return word
 
 
 def write_canaries(path: Path, client: Address = CLIENT) -> list[Canary]:
@@ -64,6 +41,9 @@ def _packets(words: Words, ends: Ends) -> Iterator[bytes]:
     yield from _connection(_http(words), (40002, 80), ends)
     yield from _connection(_ssh(words), (40003, 22), ends)
     yield from _connection(_tls(words), (40004, 443), ends)
+    yield from _connection(smtp(words), (40005, 25), ends)
+    yield from _connection(pop3(words), (40006, 110), ends)
+    yield from _connection(imap(words), (40007, 143), ends)
 
 
 def _dns(words: Words) -> list[tuple[int, bytes]]:

@@ -123,10 +123,10 @@ class CertificateRecord(Record):
     key_length: Annotated[U32, Field("Length of the key", PROTOCOL, unit="bits", derived=True)]
     exponent: Annotated[Text, Field("Public exponent of an RSA key", PROTOCOL, derived=True)]
     curve: Annotated[Text, Field("Curve of an elliptic key", PROTOCOL, derived=True)]
-    san_dns: Annotated[TextList, Field("Host names it is for", ENDPOINT, ref="§4.2.1.6", derived=True)]
+    san_dns: Annotated[TextList, Field("Host names it is for", ENDPOINT, ref="§4.2.1.6", derived=True, holds="host")]
     san_uri: Annotated[TextList, Field("URIs it is for", ENDPOINT, derived=True)]
-    san_email: Annotated[TextList, Field("Mail addresses it is for", PERSON, derived=True)]
-    san_ip: Annotated[TextList, Field("Addresses it is for", ENDPOINT, derived=True)]
+    san_email: Annotated[TextList, Field("Mail addresses it is for", PERSON, derived=True, holds="mail")]
+    san_ip: Annotated[TextList, Field("Addresses it is for", ENDPOINT, derived=True, holds="address")]
     basic_constraints_ca: Annotated[Bool, Field("It may sign others", PROTOCOL, ref="§4.2.1.9", derived=True)]
     basic_constraints_path_len: Annotated[
         U32, Field("How many may stand between", PROTOCOL, ref="§4.2.1.9", derived=True)
