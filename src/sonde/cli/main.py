@@ -19,6 +19,7 @@ import sonde
 from sonde.cli.arguments import Parser, UsageError, build_parser
 from sonde.cli.audit import add_audit
 from sonde.cli.authorize import add_authorize, add_vault
+from sonde.cli.failures import contain, fail, sentence
 from sonde.cli.policy import add_policy, add_retention, add_selftest
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ class Terminated(KeyboardInterrupt):
 
 def main(argv: list[str] | None = None) -> int:
     """Run the command line; give the exit status."""
+    contain()
     parser = full_parser()
     try:
         args = parser.parse_args(argv)
@@ -52,7 +54,7 @@ def main(argv: list[str] | None = None) -> int:
         return DONE
     except MemoryError:
         return fail("there is not enough memory; try a smaller --memory.", COULD_NOT)
-    except (ValueError, OSError) as error:
+    except Exception as error:  # noqa: BLE001 - its text may repeat what was read, and must not come out
         return fail(sentence(error), COULD_NOT)
     return status
 
@@ -64,12 +66,6 @@ def full_parser() -> Parser:
     return build_parser(sonde.__version__, runs, *more)
 
 
-def fail(text: str, status: int) -> int:
-    """Say on standard error what went wrong; give the exit status."""
-    print(f"sonde: {text}", file=sys.stderr)
-    return status
-
-
 def leave(text: str, status: int) -> int:
     """Say why this program ends early; wait for no thread that compiles or waits for input."""
     fail(text, status)
@@ -77,14 +73,6 @@ def leave(text: str, status: int) -> int:
         sys.stderr.flush()
         os._exit(status)
     return status
-
-
-def sentence(error: Exception) -> str:
-    """Say in one sentence what went wrong."""
-    if not isinstance(error, OSError):
-        return str(error)
-    reason = os.strerror(error.errno) if error.errno else (str(error).splitlines() or [type(error).__name__])[0]
-    return f"{error.filename}: {reason}." if error.filename else f"{reason}."
 
 
 def run_read(args: argparse.Namespace) -> int:

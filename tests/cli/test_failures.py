@@ -1,0 +1,78 @@
+"""What goes wrong inside tells what and where, and nothing of what was read."""
+
+import threading
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+from sonde.cli.main import main
+from sonde.pipeline import recorder
+from sonde.sink import FORMATS, open_sink
+from tests.maker import conversation, write_pcap
+
+CANARY = "canary-of-a-person"
+HTTP = [(0, f"GET /?q={CANARY} HTTP/1.1\r\nHost: www.example.org\r\n\r\n".encode())]
+
+
+def value_error() -> None:
+    raise ValueError(CANARY)
+
+
+def key_error() -> None:
+    raise KeyError(CANARY)
+
+
+def arrow_error() -> None:
+    pa.array([1, CANARY])
+
+
+def decode_error() -> None:
+    CANARY.encode().decode("punycode")
+    (b"\xff" + CANARY.encode()).decode()
+
+
+FAULTS = [value_error, key_error, arrow_error, decode_error]
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_an_error_within_repeats_nothing(
+    fault, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    write_pcap(tmp_path / "a.pcap", conversation(HTTP, stream=True))
+
+    def broken(*args: object, **terms: object) -> None:
+        fault()
+
+    monkeypatch.setattr(recorder, "build_columns", broken)
+    assert main(["read", str(tmp_path / "a.pcap"), "-o", str(tmp_path / "out")]) == 1
+    shown = "".join(capfd.readouterr())
+    assert CANARY not in shown
+    assert "Traceback" not in shown
+    assert "internal error" in shown
+    assert "sonde/pipeline/recorder.py:" in shown
+    assert not (tmp_path / "out").exists()
+
+
+def test_an_error_of_a_thread_repeats_nothing(capfd: pytest.CaptureFixture[str]) -> None:
+    assert main(["protocols", "--json"]) == 0  # any command
+    thread = threading.Thread(target=value_error)
+    thread.start()
+    thread.join()
+    shown = capfd.readouterr().err
+    assert "ValueError" in shown
+    assert CANARY not in shown
+
+
+def test_a_crash_leaves_no_memory_behind(capfd: pytest.CaptureFixture[str]) -> None:
+    resource = pytest.importorskip("resource")
+    assert main(["protocols", "--json"]) == 0
+    assert resource.getrlimit(resource.RLIMIT_CORE)[0] == 0
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_every_sink_takes_only_what_passed_the_gate(form: str, tmp_path: Path) -> None:
+    sink = open_sink(form, tmp_path, {})
+    for given in (pa.RecordBatch.from_pydict({"a": ["x"]}), {"a": ["x"]}, [{"a": "x"}], None):
+        with pytest.raises(TypeError, match="egress gate"):
+            sink.write(given)
