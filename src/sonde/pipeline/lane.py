@@ -59,7 +59,7 @@ from sonde.table.out import (
 from sonde.table.packets import DROPS, FRAGMENT_INCOMPLETE, INTERNAL, PACKET
 from sonde.table.streams import AHEAD, AHEAD_REFUSED, HELD_REFUSED, NO_STREAM, TOO_LONG, new_streams
 from sonde.table.turns import AGAIN, TURN
-from sonde.wire import Compilers, Ints, KernelFault, Rows, Task, Wire
+from sonde.wire import Compilers, Ints, KernelFault, Meanwhile, Rows, Task, Wire, interpreting
 
 STREAM_BUDGET = 64 << 20  # octets held back for all streams of a lane
 MOST_STREAMS = 1 << 18  # flows under inspection at the same time
@@ -104,6 +104,9 @@ class Desk:
     tables: list[Out]
     out: Any
     wanted: bool
+    #: Whether its kernels run as plain Python, as long as there is little to do.
+    meanwhile: Meanwhile = field(default_factory=Meanwhile)
+    interprets: bool = False
 
 
 @cache
@@ -261,7 +264,7 @@ class Lane:
         for _ in range(MOST_FAULTS):
             try:
                 kernel(*args)
-            except (KernelFault, IndexError) as fault:
+            except (KernelFault, IndexError, ArithmeticError, ValueError) as fault:
                 made.faults.append(str(fault))
             else:
                 return
@@ -286,13 +289,20 @@ class Lane:
         group_turns(routed, self.starts, self.octets, order)
         starts, octets = self.starts.tolist(), self.octets.tolist()
         needed = [place for place, desk in enumerate(self.desks) if starts[desk.number] < starts[desk.number + 1]]
-        self.compilers.compile([CORE_TASKS + place for place in needed])
+        for place in needed:
+            desk = self.desks[place]
+            args = (wire, routed, order, desk.conns, self.shard.streams, desk.out)
+            turns = starts[desk.number + 1] - starts[desk.number]
+            desk.interprets = desk.meanwhile.allows(desk.drivers.read, args, octets[desk.number], turns)
+        self.compilers.begin([CORE_TASKS + place for place in needed])
+        self.compilers.compile([CORE_TASKS + place for place in needed if not self.desks[place].interprets])
         for desk in self.desks:
             mine = order[starts[desk.number] : starts[desk.number + 1]]
             if len(mine):
                 self._make_space(desk, len(mine), octets[desk.number])
                 streams = self.shard.streams
-                self._guard(made, desk.drivers.read, wire, routed, mine, desk.conns, streams, desk.out)
+                with interpreting(desk.interprets):
+                    self._guard(made, desk.drivers.read, wire, routed, mine, desk.conns, streams, desk.out)
 
     def _finish_ended(self, made: Yield) -> None:
         flows, streams = self.shard.flows, self.shard.streams
@@ -306,7 +316,8 @@ class Lane:
             mine = order[starts[desk.number] : starts[desk.number + 1]]
             if len(mine):
                 self._make_space(desk, len(mine), 0)
-                self._guard(made, desk.drivers.finish, mine, desk.conns, streams, desk.out)
+                with interpreting(desk.interprets):
+                    self._guard(made, desk.drivers.finish, mine, desk.conns, streams, desk.out)
 
     def _make_space(self, desk: Desk, turns: int, octets: int) -> None:
         """Grow a dissector's tables to what these turns can need."""
@@ -325,8 +336,9 @@ class Lane:
                 if not out.count[DONE]:
                     continue
                 self._take_rows(desk, record, out, made)
-                settle(out.rows, out.done, out.free, out.count)
-                desk.tables[place] = _fresh_text(record, out)
+                with interpreting(desk.interprets):
+                    settle(out.rows, out.done, out.free, out.count)
+                    desk.tables[place] = _fresh_text(record, out)
                 changed = changed or desk.tables[place] is not out
             if changed:
                 desk.out = outs(desk.dissector, desk.tables)

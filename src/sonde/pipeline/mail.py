@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from sonde.content import Connection, MailPartRecord, MailRecord, Message, MessageReader
+from sonde.content.body import new_desk, scan
 from sonde.dissect.mail.chunk import (
     AFTER_GAP,
     CREDENTIALS,
@@ -25,8 +26,9 @@ from sonde.dissect.mail.chunk import (
 from sonde.pipeline.lane import Batch
 from sonde.schema import Record, null_row
 from sonde.table.out import LENGTH_BITS, LENGTH_MASK
-from sonde.wire import Rows, Wire
+from sonde.wire import Meanwhile, Rows, Wire, interpreting
 
+SCANNED = (np.empty(0, np.uint8), 0, 0, new_desk())  # what `scan` takes, for its types
 MOST_OPEN = 4096  # messages at a time
 
 
@@ -69,9 +71,16 @@ class MailDesk:
         self.open: dict[tuple[int, int], Open] = {}
         self.made: dict[type[Record], Made] = {MailRecord: Made(), MailPartRecord: Made()}
         self.given_up = 0
+        self.meanwhile = Meanwhile()
 
     def take(self, batch: Batch) -> None:
         """Take the chunks of a block; those of one message follow each other by their order."""
+        spans = batch.rows["octets"]
+        octets = int((spans[spans >= 0] & LENGTH_MASK).sum())
+        with interpreting(self.meanwhile.allows(scan, SCANNED, octets, len(batch.rows))):
+            self._take(batch)
+
+    def _take(self, batch: Batch) -> None:
         rows = batch.rows
         frames = batch.keys["frame"]
         order = np.lexsort((np.arange(len(rows)), rows["order"], rows["message"], frames))
@@ -139,9 +148,10 @@ class MailDesk:
 
     def finish(self) -> None:
         """End what is still open: the input is over."""
-        for name in list(self.open):
-            self.open[name].is_complete = False
-            self._end(name)
+        with interpreting(self.meanwhile.allows(scan, SCANNED, 0, len(self.open))):
+            for name in list(self.open):
+                self.open[name].is_complete = False
+                self._end(name)
 
     def drain(self, record: type[Record]) -> tuple[Rows, Rows, list[dict[str, Any]]]:
         """Give the rows made of one table, their flows, and their values, in the order of their first octets."""

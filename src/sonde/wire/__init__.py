@@ -12,6 +12,7 @@ from sonde.wire.jit import (
     package_stamp,
 )
 from sonde.wire.machine import KernelFault
+from sonde.wire.meanwhile import Meanwhile, interpreting
 from sonde.wire.read import (
     NO_TIME,
     WARM_OCTETS,
@@ -52,6 +53,7 @@ __all__ = [
     "Kernel",
     "KernelFault",
     "LazyKernel",
+    "Meanwhile",
     "Row",
     "Rows",
     "Task",
@@ -62,6 +64,7 @@ __all__ = [
     "equal",
     "find",
     "i8",
+    "interpreting",
     "keep",
     "kernel",
     "le16",

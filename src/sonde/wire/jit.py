@@ -28,6 +28,15 @@ from sonde.wire.machine import Machine
 
 INTERPRETED = os.environ.get("NUMBA_DISABLE_JIT", "0") not in ("", "0")
 
+
+class _Here(threading.local):
+    """What holds for the calling thread alone."""
+
+    interprets = False  # kernels run as plain Python; see `meanwhile`
+
+
+here = _Here()
+
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -68,7 +77,7 @@ class Kernel(Generic[P, R]):
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
         """Run the kernel; raise KernelFault where a bounds check trips."""
-        if INTERPRETED:
+        if INTERPRETED or here.interprets:
             if self.wraps:
                 with np.errstate(over="ignore"):
                     return self.function(*args, **kwargs)
@@ -81,6 +90,10 @@ class Kernel(Generic[P, R]):
         if machine is None:
             machine = self.load(args, key)
         return cast("R", machine.run(flat))
+
+    def is_at_hand(self, args: tuple[Any, ...]) -> bool:
+        """Say whether machine code for these argument types was made before."""
+        return tuple([_flatten(arg, []) for arg in args]) in self._loaded or self.kept_at(args).exists()
 
     def load(self, args: tuple[Any, ...], key: tuple[Any, ...]) -> Machine:
         """Fetch the machine code for these argument types, compiling it if need be."""
