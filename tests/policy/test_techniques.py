@@ -6,8 +6,10 @@ from dataclasses import replace
 import pyarrow as pa
 import pytest
 
-from sonde.policy import Gate, Keys, Policy, PolicyError
+from sonde.policy import BUILT_IN, Gate, Keys, Policy, PolicyError
 from sonde.policy.domains import registrable
+from sonde.policy.keys import Key
+from sonde.policy.techniques import Task, transform
 from sonde.policy.terms import HOUR_NS, SECOND_NS, Pseudonym, Truncation
 from sonde.schema import ENDPOINT, PERSON, PROTOCOL, Field, Privacy
 
@@ -125,3 +127,17 @@ def test_an_unknown_technique_of_a_field_is_an_error() -> None:
     gate = Gate(Policy("mine", {Privacy.ENDPOINT: "keep"}, fields={"t.a": "hash"}))
     with pytest.raises(PolicyError, match="unknown technique"):
         gate.permit("t", {"a": pa.array(["x"])}, {"a": HOST})
+
+
+@pytest.mark.parametrize("start", [0, 7])
+def test_many_distinct_values_are_treated_as_few_are(start: int) -> None:
+    """Where most values differ none is looked up; slices, and values that come again, have the same pseudonyms."""
+    values = [f"user{number % 4900}" for number in range(5000)]
+    column = pa.array(values)[start:]
+    task = Task("http.username", Field("User", PERSON), BUILT_IN["default"])
+    found = transform("pseudonymise", task, column, Key(bytes(32))).to_pylist()
+    for row in (0, 1, 99, 4800, 4900):
+        (expected,) = transform("pseudonymise", task, pa.array([values[start:][row]]), Key(bytes(32))).to_pylist()
+        assert found[row] == expected
+    assert found[0] == found[4900]
+    assert len(set(found)) == 4900

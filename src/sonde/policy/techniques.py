@@ -25,6 +25,7 @@ from sonde.schema import ENDPOINT, NO_TIME, Field
 from sonde.table.arrow import lists_like, texts_column, times
 
 OUI_LENGTH = 8  # characters of a hardware address that name its maker (RFC 6235 §4.2)
+SAMPLE, MOSTLY = 1000, 0.9  # values that are looked at, and the share of distinct ones among them
 Texts = Sequence[str]
 
 
@@ -66,10 +67,12 @@ def transform(technique: str, task: Task, column: pa.Array, key: Key) -> pa.Arra
         return pa.nulls(len(column), pa.bool_())  # a pseudonym of two values would tell both
     if pa.types.is_binary(column.type):
         column = texts_column([None if value is None else value.hex() for value in column.to_pylist()])
-    encoded = column if pa.types.is_dictionary(column.type) else pc.dictionary_encode(column.cast(pa.string()))
-    distinct = encoded.dictionary
     # Of a mail address the domain is a machine's name, and stays where those stay.
     keep_domain = task.policy.of_class(ENDPOINT) == KEEP
+    if technique == PSEUDONYMISE and _is_mostly_distinct(column):
+        return pseudonyms(column, task.place, key.states, keep_domain=keep_domain)
+    encoded = column if pa.types.is_dictionary(column.type) else pc.dictionary_encode(column.cast(pa.string()))
+    distinct = encoded.dictionary
     named = pseudonyms(distinct, task.place, key.states, keep_domain=keep_domain)
     if technique != PSEUDONYMISE:
         found = shorten(technique, task, distinct.to_pylist(), key)
@@ -78,6 +81,13 @@ def transform(technique: str, task: Task, column: pa.Array, key: Key) -> pa.Arra
             found = [each if each is not None else stand_ins[row] for row, each in enumerate(found)]
         named = texts_column(found)
     return named.take(encoded.indices)
+
+
+def _is_mostly_distinct(column: pa.Array) -> bool:
+    """Say whether to look for equal values would cost more than to treat each, as far as the first ones tell."""
+    if not pa.types.is_string(column.type) or column.null_count or len(column) < SAMPLE:
+        return False
+    return pc.count_distinct(column[:SAMPLE]).as_py() > SAMPLE * MOSTLY
 
 
 def truncate_times(column: pa.Array, unit_ns: int) -> pa.Array:
