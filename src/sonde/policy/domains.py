@@ -2,7 +2,7 @@
 
     registrable("www.example.co.uk")      # "example.co.uk"
 
-The list is the package `publicsuffixlist`'s (docs/decisions/0014); it is loaded when a policy
+The list is the package `publicsuffixlist`'s (docs/decisions/0015); it is loaded when a policy
 first shortens a name, which takes some hundredths of a second.
 """
 
