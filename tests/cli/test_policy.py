@@ -229,6 +229,20 @@ def test_retention_deletes_content_that_is_over(policy: Path, place: Path, capsy
     assert 'write content = "72h" in [retention]' in capsys.readouterr().err
 
 
+def test_a_list_of_names_tells_nothing_that_the_policy_hides(policy: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    Path("names.toml").write_text('[alice]\ndomains = ["www.example.org"]\n')
+    read = ["read", "a.pcap", "--quiet", "--applications", "names.toml"]
+    assert main([*read, "-o", "kept"]) == 0
+    text = policy.read_text().replace("policy = 1 ", "policy = 0 ")
+    for hides in ('\n[fields]\n"http.host" = "truncate"\n', '\n[tables]\nhttp = "drop"\n'):
+        policy.write_text(text + hides)
+        capsys.readouterr()
+        assert main([*read, "-o", "out", "--policy", str(policy)]) == 2
+        assert "does not keep http.host" in capsys.readouterr().err
+    assert main([*read, "-o", "out", "--policy", "strict"]) == 2
+    assert not Path("out").exists()
+
+
 def test_the_selftest_passes_here(policy: Path, capsys: pytest.CaptureFixture[str]) -> None:
     policy.write_text(policy.read_text().replace("policy = 1 ", "policy = 0 "))
     capsys.readouterr()

@@ -16,11 +16,12 @@ from sonde.flow import Limits
 from sonde.identify import Applications
 from sonde.pipeline.account import accept_policy, tell_output
 from sonde.pipeline.places import keys_folder
-from sonde.pipeline.plan import MIB, Plan, choose_tables
+from sonde.pipeline.plan import MIB, Plan, PlanError, choose_tables, registry
 from sonde.pipeline.recorder import Recorder, schema_of
 from sonde.pipeline.run import Totals, read_all
 from sonde.pipeline.tally import Tally
 from sonde.policy import Gate, Keys, Policy
+from sonde.policy.terms import KEEP
 from sonde.sink import FORMATS, open_sink
 from sonde.source import SourceError, open_source
 from sonde.table.packets import DROPS
@@ -119,6 +120,9 @@ def make_plan(  # noqa: PLR0913 - each by keyword: they are the options of `sond
     which keys are made.
     """
     terms = accept_policy(policy, signers, audit)
+    lists = tuple(applications)
+    if lists:
+        _refuse_lists_that_tell_names(terms)
     return Plan(
         gate=Gate(terms, _keys(terms, keys, audit)),
         tables=choose_tables(tables) - terms.dropped_tables,
@@ -127,9 +131,20 @@ def make_plan(  # noqa: PLR0913 - each by keyword: they are the options of `sond
         verify_checksums=checksums == "verify",
         limits=limits or Limits(),
         overlap_last=overlap == "last",
-        applications=Applications.load(tuple(applications)),
+        applications=Applications.load(lists),
         seed=seed,
     )
+
+
+def _refuse_lists_that_tell_names(terms: Policy) -> None:
+    """Refuse a user's list of names where names are hidden: an entry for one host would tell whenever it is met."""
+    for table, fields in registry().items():
+        for name, declared in fields.items():
+            if declared.names_application and terms.technique(table, name, declared) != KEEP:
+                raise PlanError(
+                    f"A list of applications would tell names, and {terms.name} does not keep {table}.{name}; "
+                    "leave --applications away."
+                )
 
 
 def _keys(terms: Policy, folder: Path | None, audit: "AuditLog | None") -> Keys:
