@@ -122,8 +122,7 @@ def test_a_head_decoded() -> None:
     message = read(raw)
     fields = message.fields
     assert (fields["from_name"], fields["from_address"]) == ("Keith Moore", "moore@cs.utk.edu")
-    assert fields["to"] == ["Keld Jørn Simonsen <keld@dkuug.dk>"]
-    assert fields["cc"] == ["André Pirard <PIRARD@vm1.ulg.ac.be>"]
+    assert (fields["to"], fields["cc"]) == (["keld@dkuug.dk"], ["PIRARD@vm1.ulg.ac.be"])
     assert fields["subject"] == "If you can read this you understand the example."
     assert fields["date"] == 880_127_706 * 10**9
     assert message.parts[0]["file_name"] == "a.exe"

@@ -369,7 +369,7 @@ class MessageReader:
         head = self.top if self.top is not None else Head(b"")
         senders, reply_to = head.addresses("from"), head.addresses("reply-to")
         first = senders[0] if senders else Address("", "")
-        back = head.first("return-path") or known.return_path
+        back = (head.first("return-path") or known.return_path).strip("<> ")
         fields: dict[str, Any] = {
             "source": known.source or None,
             "message": self.number,
@@ -378,11 +378,11 @@ class MessageReader:
             "from_address": first.address or None,
             "from_name": first.name or None,
             "from_domain": first.domain or None,
-            "sender": head.text("sender"),
-            "reply_to": head.text("reply-to"),
+            "sender": first_address(head, "sender"),
+            "reply_to": (reply_to[0].address or None) if reply_to else None,
             "reply_to_domain": reply_to[0].domain if reply_to else None,
             "return_path": back or None,
-            "return_path_domain": back.rpartition("@")[2].rstrip(">").lower() if "@" in back else None,
+            "return_path_domain": back.rpartition("@")[2].lower() if "@" in back else None,
             "subject": head.text("subject"),
             "date": head.date(),
             "date_header": (head.first("date") or "")[:256] or None,
@@ -399,7 +399,7 @@ class MessageReader:
         for name in ("to", "cc", "bcc"):
             addresses = head.addresses(name)
             recipients += len(addresses)
-            fields[name] = [spelled(address) for address in addresses] or None
+            fields[name] = [each.address for each in addresses if each.address] or None
         fields["recipients"] = recipients
         fields.update(path_of(head))
         fields.update(authentication_of(head))
@@ -438,9 +438,9 @@ class MessageReader:
         )
 
 
-def spelled(address: Address) -> str:
-    """Spell a mailbox as mail readers do."""
-    return f"{address.name} <{address.address}>" if address.name else address.address
+def first_address(head: Head, name: str) -> str | None:
+    """Give the first address in the fields of a name."""
+    return next((each.address for each in head.addresses(name) if each.address), None)
 
 
 def originating(head: Head) -> str | None:

@@ -31,16 +31,18 @@ class MailRecord(Record):
     from_address: Annotated[Text, Field("First address in From", PERSON, holds="mail")]
     from_name: Annotated[Text, Field("Display name of it", PERSON)]
     from_domain: Annotated[Text, Field("Domain of it", ENDPOINT, holds="host")]
-    sender: Annotated[Text, Field("Sender", PERSON, ref="RFC 5322 §3.6.2")]
-    reply_to: Annotated[Text, Field("Reply-To, decoded", PERSON, ref="RFC 5322 §3.6.2")]
+    sender: Annotated[Text, Field("Address in Sender", PERSON, ref="RFC 5322 §3.6.2", holds="mail")]
+    reply_to: Annotated[Text, Field("First address in Reply-To", PERSON, ref="RFC 5322 §3.6.2", holds="mail")]
     reply_to_domain: Annotated[Text, Field("Domain of its first address", ENDPOINT, holds="host")]
     return_path: Annotated[
         Text, Field("Return-Path, or the envelope's reverse path", PERSON, ref="RFC 5321 §4.4", holds="mail")
     ]
     return_path_domain: Annotated[Text, Field("Domain of it", ENDPOINT, holds="host")]
-    to: Annotated[TextList, Field("To, decoded, an item each", PERSON, ref="RFC 5322 §3.6.3")]
-    cc: Annotated[TextList, Field("Cc, decoded, an item each", PERSON, ref="RFC 5322 §3.6.3")]
-    bcc: Annotated[TextList, Field("Bcc, where it was left in", PERSON, ref="RFC 5322 §3.6.3")]
+    to: Annotated[TextList, Field("Addresses in To", PERSON, ref="RFC 5322 §3.6.3", holds="mail")]
+    cc: Annotated[TextList, Field("Addresses in Cc", PERSON, ref="RFC 5322 §3.6.3", holds="mail")]
+    bcc: Annotated[
+        TextList, Field("Addresses in Bcc, where it was left in", PERSON, ref="RFC 5322 §3.6.3", holds="mail")
+    ]
     recipients: Annotated[U32, Field("Addresses in To, Cc and Bcc", PROTOCOL)]
     subject: Annotated[Text, Field("Subject, decoded", PERSON, ref="RFC 5322 §3.6.5")]
     date: Annotated[TimeNs, Field("When it says it was written", PROTOCOL, ref="RFC 5322 §3.6.1")]

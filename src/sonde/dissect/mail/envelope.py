@@ -79,7 +79,7 @@ class SmtpSessionRecord(Record):
     helo: Annotated[Text, Field("Name that the client gives itself", ENDPOINT, ref="RFC 5321 §4.1.1.1", holds="host")]
     extended: Annotated[Bool, Field("EHLO or LHLO, not HELO", PROTOCOL)]
     lmtp: Annotated[Bool, Field("LMTP", PROTOCOL, ref="RFC 2033")]
-    server_name: Annotated[Text, Field("Name in the answer to EHLO", ENDPOINT)]
+    server_name: Annotated[Text, Field("Name in the answer to EHLO", ENDPOINT, holds="host")]
     capabilities: Annotated[TextList, Field("What the server offers last", PROTOCOL, ref="RFC 5321 §4.1.1.1")]
     starttls: Annotated[StartTls, Field("STARTTLS, and whether it was stripped on the way", PROTOCOL, ref="RFC 3207")]  # type: ignore[valid-type]
     auth_mechanism: Annotated[Text, Field("Mechanism asked for last", PROTOCOL, ref="RFC 4954 §4")]
