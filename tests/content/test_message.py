@@ -122,7 +122,7 @@ def test_a_head_decoded() -> None:
     message = read(raw)
     fields = message.fields
     assert (fields["from_name"], fields["from_address"]) == ("Keith Moore", "moore@cs.utk.edu")
-    assert (fields["to"], fields["cc"]) == (["keld@dkuug.dk"], ["PIRARD@vm1.ulg.ac.be"])
+    assert (fields["to_addresses"], fields["cc_addresses"]) == (["keld@dkuug.dk"], ["PIRARD@vm1.ulg.ac.be"])
     assert fields["subject"] == "If you can read this you understand the example."
     assert fields["date"] == 880_127_706 * 10**9
     assert message.parts[0]["file_name"] == "a.exe"
@@ -274,6 +274,26 @@ def test_a_gap_is_told_of_the_part_that_has_it() -> None:
     message = reader.finish()
     assert message.fields["complete"] is False
     assert [part["complete"] for part in message.parts[1:]] == [True, False]
+
+
+def test_base_64_is_over_with_its_padding() -> None:
+    part = read(b"Content-Transfer-Encoding: base64\r\n\r\nQUJDQQ==\r\nQUJD\r\n").parts[0]
+    assert part["sha256"] == hashlib.sha256(b"ABCA").hexdigest()
+    assert part["oddities"] == ["bad_encoding"]
+
+
+def test_a_boundary_may_end_the_message_without_a_line_end() -> None:
+    raw = b"Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\nx\r\n--b--"
+    message = read(raw)
+    assert message.fields["oddities"] is None
+    assert message.parts[1]["sha256"] == hashlib.sha256(b"x").hexdigest()
+
+
+def test_boundaries_are_not_looked_for_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sonde.content.message.MOST_COUNTED", 50)
+    message = read(b"Content-Type: multipart/mixed; boundary=b\r\n\r\n" + b"--b\r\n\r\nx\r\n" * 100)
+    assert message.fields["parts"] == 50
+    assert message.fields["oddities"] == ["parts_not_counted"]
 
 
 def test_many_parts_and_deep_trees_are_bounded() -> None:

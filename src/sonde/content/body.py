@@ -289,7 +289,7 @@ def put_octet(state: Ints, out: Wire, octet: Int) -> None:
 def decode_base64(wire: Wire, at: Int, end: Int, state: Ints, out: Wire) -> None:
     """Undo base 64 (RFC 2045 §6.8); other octets are passed over and counted."""
     used = state[WRITTEN]
-    while at < end:
+    while at < end and state[PADDED] == 0:
         if state[FILLED] == 0:
             while at + 4 <= end:
                 first, second = np.int64(PAIRS[u16(wire, at)]), np.int64(PAIRS[u16(wire, at + 2)])
@@ -311,12 +311,16 @@ def decode_base64(wire: Wire, at: Int, end: Int, state: Ints, out: Wire) -> None
             state[FILLED] += 1
             if state[FILLED] == 4:
                 used = put_group(state, out, used, 3)
-        elif octet == EQUALS:
+        elif octet == EQUALS and state[FILLED] >= 2:
             state[PADDED] = 1
-            if state[FILLED] >= 2:
-                used = put_group(state, out, used, state[FILLED] - 1)
+            used = put_group(state, out, used, state[FILLED] - 1)
+        elif octet == EQUALS:
+            state[BAD] += 1
         elif octet != SP and octet != TAB:
             state[BAD] += 1
+    while at < end:  # after its padding it is over; what follows is no part of it
+        state[BAD] += LETTERS[wire[at]] < 64
+        at += 1
     state[WRITTEN] = used
 
 

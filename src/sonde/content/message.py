@@ -39,6 +39,7 @@ from sonde.content.body import (
     MOST_BOUNDARY,
     MOST_DEPTH,
     OVER,
+    PADDED,
     PHASE,
     SKIPPED,
     WHICH,
@@ -60,6 +61,7 @@ from sonde.wire import Ints, Wire
 
 MOST_HEAD = 256 << 10  # octets of one head that are kept
 MOST_PARTS = 1000  # of a message that are described
+MOST_COUNTED = 20_000  # of a message that are looked for
 LONGEST_LINE = 998  # RFC 5322 §2.1.1
 MOST_DESKS = 16  # kept for the next messages: their arrays need not be looked at anew
 _AUTOMATIC = re.compile(r"no|auto-[a-z]{1,20}")
@@ -278,6 +280,11 @@ class MessageReader:
             state[DEPTH] = which
             state[PHASE] = SKIPPED
             return
+        if tree.count >= MOST_COUNTED:
+            self.odd.add("parts_not_counted")
+            state[DEPTH], state[PHASE] = 0, SKIPPED  # no boundary is looked for any more
+            tree.bodies.clear()
+            return
         body.children += 1
         tree.place = f"{body.place}.{body.children}" if body.place else str(body.children)
         tree.default = "message/rfc822" if body.is_digest else "text/plain"
@@ -299,7 +306,7 @@ class MessageReader:
         if self.state[PHASE] == BASE64 and self.state[FILLED] and part.is_leaf:
             end_base64(self.desk)
             self._take(self.made[: self.state[WRITTEN]], 0)
-        self.state[EXPECT] = 0
+        self.state[EXPECT], self.state[PADDED] = 0, 0
         if self.state[BAD]:
             part.odd.add("bad_encoding")
             self.state[BAD] = 0
@@ -336,7 +343,7 @@ class MessageReader:
                 self._end_head()
             if not known.is_partial:
                 self.odd.add("no_body")
-        else:
+        elif not self.tree.bodies:  # in a body that was not closed it belongs to the boundary that is missing
             self._end_lines()
         if not (is_complete and self.is_whole):
             self.is_whole = False
@@ -388,7 +395,7 @@ class MessageReader:
             "date_header": (head.first("date") or "")[:256] or None,
             "message_id": head.first("message-id"),
             "in_reply_to": head.first("in-reply-to"),
-            "references": (head.first("references") or "").split()[:200] or None,
+            "reference_ids": (head.first("references") or "").split()[:200] or None,
             "user_agent": head.text("user-agent") or head.text("x-mailer"),
             "originating_ip": originating(head),
             "list_id": head.text("list-id"),
@@ -399,7 +406,7 @@ class MessageReader:
         for name in ("to", "cc", "bcc"):
             addresses = head.addresses(name)
             recipients += len(addresses)
-            fields[name] = [each.address for each in addresses if each.address] or None
+            fields[f"{name}_addresses"] = [each.address for each in addresses if each.address] or None
         fields["recipients"] = recipients
         fields.update(path_of(head))
         fields.update(authentication_of(head))

@@ -38,9 +38,9 @@ class MailRecord(Record):
         Text, Field("Return-Path, or the envelope's reverse path", PERSON, ref="RFC 5321 §4.4", holds="mail")
     ]
     return_path_domain: Annotated[Text, Field("Domain of it", ENDPOINT, holds="host")]
-    to: Annotated[TextList, Field("Addresses in To", PERSON, ref="RFC 5322 §3.6.3", holds="mail")]
-    cc: Annotated[TextList, Field("Addresses in Cc", PERSON, ref="RFC 5322 §3.6.3", holds="mail")]
-    bcc: Annotated[
+    to_addresses: Annotated[TextList, Field("Addresses in To", PERSON, ref="RFC 5322 §3.6.3", holds="mail")]
+    cc_addresses: Annotated[TextList, Field("Addresses in Cc", PERSON, ref="RFC 5322 §3.6.3", holds="mail")]
+    bcc_addresses: Annotated[
         TextList, Field("Addresses in Bcc, where it was left in", PERSON, ref="RFC 5322 §3.6.3", holds="mail")
     ]
     recipients: Annotated[U32, Field("Addresses in To, Cc and Bcc", PROTOCOL)]
@@ -49,7 +49,7 @@ class MailRecord(Record):
     date_header: Annotated[Text, Field("Date, as it stands", PERSON)]
     message_id: Annotated[Text, Field("Message-ID", PERSON, ref="RFC 5322 §3.6.4")]
     in_reply_to: Annotated[Text, Field("In-Reply-To", PERSON, ref="RFC 5322 §3.6.4")]
-    references: Annotated[TextList, Field("References", PERSON, ref="RFC 5322 §3.6.4")]
+    reference_ids: Annotated[TextList, Field("References", PERSON, ref="RFC 5322 §3.6.4")]
     user_agent: Annotated[Text, Field("User-Agent or X-Mailer", ENDPOINT)]
     originating_ip: Annotated[Text, Field("X-Originating-IP and kin", ENDPOINT, holds="address")]
     received: Annotated[TextList, Field("Received, the last hop first", PERSON, ref="RFC 5321 §4.4")]

@@ -46,8 +46,8 @@ def mail(batch: pa.RecordBatch, state: State) -> Iterator[tuple[str, Row]]:
         told = {
             "date": c["date_header"][row],
             "from": c["from_header"][row],
-            "to": c["to"][row],
-            "cc": c["cc"][row],
+            "to": c["to_addresses"][row],
+            "cc": c["cc_addresses"][row],
             "reply_to": c["reply_to"][row],
             "msg_id": c["message_id"][row],
             "in_reply_to": c["in_reply_to"][row],
