@@ -259,7 +259,7 @@ def test_the_selftest_has_a_canary_in_every_text_of_a_person(tmp_path: Path) -> 
         "tls.client_subject",  # a client has a certificate of its own
         "certificates.client_subject",
         "http.resp_filename",  # as http.orig_filename
-        "mail.bcc",  # as mail.cc
+        "mail.bcc_addresses",  # as mail.cc_addresses
         "mail.reasons",  # of verdicts: made of other fields
         "mail_part.members",  # of archives
     }
