@@ -238,7 +238,7 @@ def test_links_that_mislead() -> None:
         (b"Subject: a\r\n\r\nx\ry\r\n", "bare_cr"),
         (b"Subject: a\r\n\r\n" + b"x" * 5000 + b"\r\n", "long_line"),
         (b"Subject: a\r\nSubject: b\r\n\r\nx\r\n", "header_twice"),
-        (b"Subject: a\r\nthis is no field\r\n\r\nx\r\n", "bad_header"),
+        (b"Subject: a\r\n: no name\r\n\r\nx\r\n", "bad_header"),
         (b"Date: yesterday\r\n\r\nx\r\n", "bad_date"),
         (b"Subject: a\r\n", "no_body"),
         (b"Subject: \xff\xfe\r\n\r\nx\r\n", "raw_octets"),
@@ -274,6 +274,14 @@ def test_a_gap_is_told_of_the_part_that_has_it() -> None:
     message = reader.finish()
     assert message.fields["complete"] is False
     assert [part["complete"] for part in message.parts[1:]] == [True, False]
+
+
+def test_a_body_without_an_empty_line_before_it_is_still_read() -> None:
+    raw = b"Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\nX-A: b\r\nhidden text\r\nmore\r\n--b--\r\n"
+    for sizes in ((), (1,), (3, 7)):
+        part = read(raw, sizes).parts[1]
+        assert part["sha256"] == parts_of(raw)[0][1] == hashlib.sha256(b"hidden text\r\nmore").hexdigest()
+        assert part["oddities"] == ["no_separator"]
 
 
 def test_base_64_is_over_with_its_padding() -> None:

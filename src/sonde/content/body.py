@@ -11,9 +11,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from sonde.wire import Int, Ints, Wire, copy, kernel, u16, u64
+from sonde.wire import Int, Ints, Wire, copy, kernel, octets, starts_folded, u16, u64
 
-CR, LF, DASH, DOT, EQUALS, SP, TAB = 13, 10, 45, 46, 61, 32, 9
+CR, LF, DASH, DOT, EQUALS, SP, TAB, COLON = 13, 10, 45, 46, 61, 32, 9, 58
 MOST_BOUNDARY = 200  # octets; RFC 2046 §5.1.1 has 70
 MOST_LINE = 1024  # of a line that may be a boundary; RFC 5322 §2.1.1 has 998
 MOST_DEPTH = 100  # open multipart bodies
@@ -21,6 +21,10 @@ AT_ONCE = 1 << 16  # octets of the wire that are shown to `scan` at a time
 
 # What happened.
 MORE, HEAD_END, BOUNDARY = range(3)
+# What a line of a head may be.
+FIELD, TEXT, UNDECIDED = range(3)
+FROM = octets("from ")
+
 # What is read.
 HEAD, SKIPPED, PLAIN, BASE64, QUOTED = range(5)
 
@@ -48,7 +52,8 @@ HEAD, SKIPPED, PLAIN, BASE64, QUOTED = range(5)
     DIGIT,
     LAST_CR,  # the last octet was CR
     OVER,  # nothing comes after
-) = range(22)
+    UNPARTED,  # no empty line stood between head and body
+) = range(23)
 STATE_SIZE = 24
 
 LETTERS = np.full(256, 255, np.uint8)
@@ -200,6 +205,15 @@ def scan(wire: Wire, at: Int, end: Int, desk: Desk) -> Int:
                     state[LINES] += 1
                     state[BARE_LF] += wire[at] == LF
                     return at + 1 if wire[at] == LF else at + 2
+            if state[PHASE] == HEAD:
+                kind = kind_of_line(wire, at, end)
+                if kind == UNDECIDED and state[OVER] == 0:
+                    return at
+                if kind != FIELD:  # the body begins without an empty line before it
+                    state[EVENT] = HEAD_END
+                    state[BREAK] = 0
+                    state[UNPARTED] = 1
+                    return at
             put_break(state, out)
             state[AT_START] = 0
             state[LENGTH] = 0
@@ -217,6 +231,28 @@ def end_lines(desk: Desk) -> None:
         put_octet(state, desk.out, CR)
         state[LAST_CR] = 0
     put_break(state, desk.out)
+
+
+@kernel
+def kind_of_line(wire: Wire, at: Int, end: Int) -> Int:
+    """Say whether a line of a head is a field or goes on with one (RFC 5322 §2.2), as far as its octets tell."""
+    if wire[at] == SP or wire[at] == TAB or starts_folded(wire, at, end, FROM):
+        return FIELD
+    for place in range(at, min(end, at + MOST_LINE)):
+        octet = wire[place]
+        if octet == COLON:
+            return FIELD
+        if (octet == SP or octet == TAB) and place > at:
+            rest = place
+            while rest < end and (wire[rest] == SP or wire[rest] == TAB):
+                rest += 1
+            if rest == end:
+                return UNDECIDED
+            is_from = place - at == 4 and starts_folded(wire, at, end, FROM)
+            return FIELD if wire[rest] == COLON or is_from else TEXT
+        if octet <= SP or octet > 126:
+            return TEXT
+    return UNDECIDED if end - at < MOST_LINE else TEXT
 
 
 @kernel

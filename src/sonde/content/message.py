@@ -42,6 +42,7 @@ from sonde.content.body import (
     PADDED,
     PHASE,
     SKIPPED,
+    UNPARTED,
     WHICH,
     WRITTEN,
     Desk,
@@ -217,6 +218,9 @@ class MessageReader:
         tree.count += 1
         part = part_of(tree.place, head, tree.default)
         tree.part = part
+        if state[UNPARTED]:
+            part.odd.add("no_separator")
+            state[UNPARTED] = 0
         state[AT_START], state[LAST_CR] = 1, 0
         state[PHASE] = part.phase
         if part.content_type.startswith("multipart/"):
