@@ -58,7 +58,7 @@ LOGIN: list[tuple[int, bytes | int]] = [
     (S, b"235 2.7.0 Authentication successful\r\n"),
     (C, b"MAIL FROM:<> SIZE=500 RET=HDRS ENVID=canary-envelope SMTPUTF8\r\n"),
     (S, b"250 2.1.0 Ok\r\n"),
-    (C, b"RCPT TO:<@relay.example:a@b.example> NOTIFY=NEVER\r\n"),
+    (C, b"RCPT TO:<@relay.example:walter@b.example> NOTIFY=NEVER\r\n"),
     (S, b"250 2.1.5 Ok\r\n"),
     (C, b"DATA\r\n"),
     (S, b"354 Go\r\n"),
@@ -138,7 +138,7 @@ def test_of_authentication_only_mechanism_and_outcome_are_told() -> None:
     assert session["starttls"] == "stripped"
     assert (mail["mail_from"], mail["declared_size"], mail["dsn"], mail["smtputf8"]) == ("", 500, True, True)
     assert mail["mail_parameters"] == ["SIZE", "RET", "ENVID", "SMTPUTF8"]
-    assert mail["rcpt_to"] == ["a@b.example"]
+    assert mail["rcpt_to"] == ["walter@b.example"]
     assert mail["enhanced_status"] == "2.0.0"
     assert whole(rows)[1] == FIRST | LAST | DOTTED | CREDENTIALS | STRIPPED
     assert "canary" not in repr({name: found for name, found in rows.items() if name != "mail_chunk"})
