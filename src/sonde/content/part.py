@@ -31,7 +31,7 @@ KNOWN_EXTENSIONS = EXECUTABLE | MACRO | DOCUMENTS | frozenset(EXPECTED) | frozen
 )  # fmt: skip
 _CHARSET = re.compile(r"[a-z0-9._:+-]{1,40}")
 ENCODINGS = {"base64": BASE64, "quoted-printable": QUOTED, "7bit": PLAIN, "8bit": PLAIN, "binary": PLAIN, "": PLAIN}
-OLE, ZIP = "application/x-ole-storage", "application/zip"
+ZIP = "application/zip"
 VBA = ("_VBA_PROJECT".encode("utf-16-le"), b"VBA/", b"vbaProject.bin")
 SIGNED = {
     "multipart/signed",

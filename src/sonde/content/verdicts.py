@@ -44,7 +44,6 @@ class Evidence:
     has_credentials: bool = False
     is_stripped: bool = False
     is_smuggled: bool = False
-    many_from: bool = False
 
 
 Found = Iterator[str]

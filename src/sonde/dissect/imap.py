@@ -16,8 +16,6 @@ from sonde.dissect.mail.access import (
     ANOMALIES,
     AT,
     BAD_COMMAND,
-    BARE_LF,
-    LONG_LINE,
     TOO_MANY_PENDING,
     ImapRecord,
 )
@@ -33,12 +31,13 @@ from sonde.dissect.mail.envelope import TLS_ABSENT, TLS_ASKED, TLS_OFFERED, TLS_
 from sonde.dissect.mail.kept import keep_item, put_kept
 from sonde.dissect.mail.lines import (
     BACKSLASH,
-    CR,
-    LF,
     QUOTE,
     STAR,
+    WAIT,
+    find_line,
     read_number,
     skip_spaces,
+    text_end,
     word,
     word_end,
     word_key,
@@ -175,21 +174,10 @@ def read_line(wire: Wire, at: Int, end: Int, conn: Row, side: Int, out: Outs) ->
         record["starttls"] = TLS_USED
         conn["switch"] = 1
         return 0
-    stop = find(wire, at + np.int64(conn["scanned"][side]), end, LF)
+    stop = find_line(wire, at, end, conn, side, record, MAX_LINE)
     if stop < 0:
-        conn["scanned"][side] = end - at
-        if end - at < MAX_LINE:
-            return 0
-        record["anomaly"] |= np.uint64(LONG_LINE)
-        conn["discard"][side] = 1
-        conn["scanned"][side] = 0
-        return end - at
-    conn["scanned"][side] = 0
-    last = stop
-    if stop > at and wire[stop - 1] == CR:
-        last = stop - 1
-    else:
-        record["anomaly"] |= np.uint64(BARE_LF)
+        return 0 if stop == WAIT else end - at
+    last = text_end(wire, at, stop, record)
     if conn["discard"][side] == 1:
         conn["discard"][side] = 0
         conn["within"][side] = 0
@@ -361,7 +349,7 @@ def put_word(out: Out, field: Int, text: Wire) -> Int:
 
 @kernel
 def list_mailbox(wire: Wire, at: Int, end: Int, conn: Row, out: Outs) -> None:
-    """Add a mailbox to those that were selected, if there is room and it is not the last again."""
+    """Add a mailbox to those that were selected, if there is room."""
     stop = string_end(wire, at, end)
     quoted = at < stop and wire[at] == QUOTE
     first, last = at + quoted, stop - quoted

@@ -30,11 +30,16 @@ from sonde.dissect.mail.lines import (
     CR,
     DOT,
     LF,
+    LINE_ANOMALIES,
+    LONG_LINE,
     SP,
+    WAIT,
     data_end,
     drop_spaces,
+    find_line,
     read_number,
     skip_spaces,
+    text_end,
     two_before,
     word,
     word_end,
@@ -91,10 +96,8 @@ PASS_WORD, APOP_WORD = word("pass"), word("apop")
 PLAIN_WORD, LOGIN_WORD = word("plain"), word("login")
 GOOD, BAD, STLS_NAME, IMPLEMENTATION = octets("+ok"), octets("-err"), octets("stls"), octets("implementation ")
 
-ANOMALIES = ("long_line", "bare_lf", "bad_reply", "too_many_pending", "bad_command")
-LONG_LINE, BARE_LF, BAD_REPLY, TOO_MANY_PENDING, BAD_COMMAND = (
-    1 << (OWN_ANOMALY + bit) for bit in range(len(ANOMALIES))
-)
+ANOMALIES = (*LINE_ANOMALIES, "bad_reply", "too_many_pending", "bad_command")
+BAD_REPLY, TOO_MANY_PENDING, BAD_COMMAND = (1 << (OWN_ANOMALY + bit) for bit in range(2, len(ANOMALIES)))
 
 
 class Pop3Record(Record):
@@ -210,24 +213,13 @@ def read_line(wire: Wire, at: Int, end: Int, conn: Row, side: Int, out: Outs) ->
         record["starttls"] = TLS_USED
         conn["switch"] = 1
         return 0
-    stop = find(wire, at + np.int64(conn["scanned"][side]), end, LF)
+    stop = find_line(wire, at, end, conn, side, record, MAX_LINE)
     if stop < 0:
-        conn["scanned"][side] = end - at
-        if end - at < MAX_LINE:
-            return 0
-        record["anomaly"] |= np.uint64(LONG_LINE)
-        conn["discard"][side] = 1
-        conn["scanned"][side] = 0
-        return end - at
-    conn["scanned"][side] = 0
+        return 0 if stop == WAIT else end - at
     if conn["discard"][side] == 1:
         conn["discard"][side] = 0
         return stop + 1 - at
-    last = stop
-    if stop > at and wire[stop - 1] == CR:
-        last = stop - 1
-    else:
-        record["anomaly"] |= np.uint64(BARE_LF)
+    last = text_end(wire, at, stop, record)
     if side + 1 == conn["server"]:
         read_reply(wire, at, last, conn, out)
     else:

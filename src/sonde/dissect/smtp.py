@@ -17,10 +17,8 @@ from sonde.dissect.mail.chunk import MailChunkRecord
 from sonde.dissect.mail.envelope import (
     ABANDONED,
     ANOMALIES,
-    BARE_LF,
     BY_DATA,
     INCOMPLETE,
-    LONG_LINE,
     NESTED_MAIL,
     NO_MAIL,
     RESET,
@@ -40,14 +38,15 @@ from sonde.dissect.mail.envelope import (
 )
 from sonde.dissect.mail.lines import (
     COLON,
-    CR,
     LESS,
-    LF,
+    WAIT,
     drop_spaces,
+    find_line,
     mailbox_start,
     path_end,
     reply_code,
     skip_spaces,
+    text_end,
     word,
     word_end,
     word_key,
@@ -173,25 +172,14 @@ def read_line(wire: Wire, at: Int, end: Int, conn: Row, side: Int, out: Outs) ->
     """Take a line that is whole; give how many octets were used."""
     if side + 1 != conn["server"] and looks_encrypted(wire, at, end, conn, out):
         return 0
-    stop = find(wire, at + np.int64(conn["scanned"][side]), end, LF)
     record = out.smtp_session.rows[conn["session"]]
+    stop = find_line(wire, at, end, conn, side, record, MAX_LINE)
     if stop < 0:
-        conn["scanned"][side] = end - at
-        if end - at < MAX_LINE:
-            return 0
-        record["anomaly"] |= np.uint64(LONG_LINE)
-        conn["discard"][side] = 1
-        conn["scanned"][side] = 0
-        return end - at
-    conn["scanned"][side] = 0
+        return 0 if stop == WAIT else end - at
     if conn["discard"][side] == 1:
         conn["discard"][side] = 0
         return stop + 1 - at
-    last = stop
-    if stop > at and wire[stop - 1] == CR:
-        last = stop - 1
-    else:
-        record["anomaly"] |= np.uint64(BARE_LF)
+    last = text_end(wire, at, stop, record)
     if side + 1 == conn["server"]:
         read_reply(wire, at, last, conn, out)
     elif not begins_message(wire, at, last, conn, out):

@@ -18,6 +18,7 @@ from sonde.dissect.mail.chunk import (
     CUT_SHORT,
     DOTTED,
     FETCHED,
+    FIRST,
     LAST,
     PARTIAL,
     SMUGGLED,
@@ -98,6 +99,8 @@ class MailDesk:
         told = int(np.bitwise_or.reduce(marks))
         opened = self.open.get(name)
         if opened is None:
+            if not told & FIRST:
+                return  # of a message that was given up
             opened = self._begin(batch, first, name, told)
         self._learn(opened, rows, text, places, told)
         spans = rows["octets"][places]

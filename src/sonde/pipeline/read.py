@@ -182,6 +182,7 @@ def read_captures(
 
         totals = read_all(plan, captures, key, recorder.consume, settle, progress, open_source, recorder.rehearse)
         recorder.finish()
+        totals.bounds["messages_given_up"] = recorder.mail.given_up
         files = sink.close()
         manifest = _manifest(plan, totals, recorder, files, captures, form, digest=digest)
         (aside / MANIFEST).write_text(json.dumps(manifest, indent=1) + "\n", encoding="utf-8")

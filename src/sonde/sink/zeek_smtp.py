@@ -7,6 +7,7 @@ import pyarrow as pa
 
 from sonde.sink.zeek_logs import Row, State, columns_of, ids, seconds
 
+MOST_WAITING = 1 << 14  # envelopes without their message, and messages without their envelope
 Name = tuple[Any, Any]
 
 
@@ -31,6 +32,8 @@ def smtp(batch: pa.RecordBatch, state: State) -> Iterator[tuple[str, Row]]:
             yield "smtp", joined(envelope, state.messages.pop(name))
         elif c["size"][row]:
             state.envelopes[name] = envelope
+            if len(state.envelopes) > MOST_WAITING:
+                yield "smtp", state.envelopes.pop(next(iter(state.envelopes)))
         else:
             yield "smtp", envelope
 
@@ -62,6 +65,8 @@ def mail(batch: pa.RecordBatch, state: State) -> Iterator[tuple[str, Row]]:
             yield "smtp", joined(state.envelopes.pop(name), told)
         else:
             state.messages[name] = told
+            if len(state.messages) > MOST_WAITING:
+                del state.messages[next(iter(state.messages))]
 
 
 def smtp_session(batch: pa.RecordBatch, state: State) -> Iterator[tuple[str, Row]]:

@@ -4,13 +4,12 @@ from typing import Annotated
 
 from sonde.dissect.api import places
 from sonde.dissect.mail.envelope import StartTls
+from sonde.dissect.mail.lines import LINE_ANOMALIES
 from sonde.schema import ENDPOINT, PERSON, PROTOCOL, U32, U64, Bool, Field, Record, Text, TextList
 from sonde.table.out import OWN_ANOMALY
 
-ANOMALIES = ("long_line", "bare_lf", "too_many_pending", "bad_command", "bad_literal")
-LONG_LINE, BARE_LF, TOO_MANY_PENDING, BAD_COMMAND, BAD_LITERAL = (
-    1 << (OWN_ANOMALY + bit) for bit in range(len(ANOMALIES))
-)
+ANOMALIES = (*LINE_ANOMALIES, "too_many_pending", "bad_command", "bad_literal")
+TOO_MANY_PENDING, BAD_COMMAND, BAD_LITERAL = (1 << (OWN_ANOMALY + bit) for bit in range(2, len(ANOMALIES)))
 
 
 class ImapRecord(Record):

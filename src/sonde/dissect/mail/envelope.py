@@ -10,6 +10,7 @@ from sonde.dissect.mail.lines import (
     AT_SIGN,
     EQUALS,
     LESS,
+    LINE_ANOMALIES,
     SP,
     mailbox_start,
     path_end,
@@ -40,8 +41,7 @@ from sonde.table.out import OWN_ANOMALY, begin_text, end_text, put_item, save
 from sonde.wire import Int, Row, Wire, kernel
 
 ANOMALIES = (
-    "long_line",
-    "bare_lf",
+    *LINE_ANOMALIES,
     "bad_reply",
     "too_many_pending",
     "nested_mail",
@@ -55,9 +55,9 @@ ANOMALIES = (
     "talks_early",
 )
 (
-    LONG_LINE, BARE_LF, BAD_REPLY, TOO_MANY_PENDING, NESTED_MAIL, NO_MAIL, BAD_PATH, BAD_CHUNK_SIZE,
+    BAD_REPLY, TOO_MANY_PENDING, NESTED_MAIL, NO_MAIL, BAD_PATH, BAD_CHUNK_SIZE,
     END_LOOKALIKE, ENDED_BY_REPLY, RECIPIENTS_CUT, DATA_REFUSED, TALKS_EARLY,
-) = (1 << (OWN_ANOMALY + bit) for bit in range(len(ANOMALIES)))  # fmt: skip
+) = (1 << (OWN_ANOMALY + bit) for bit in range(2, len(ANOMALIES)))  # fmt: skip
 
 TLS_ABSENT, TLS_OFFERED, TLS_USED, TLS_REFUSED, TLS_STRIPPED, TLS_ASKED = range(6)
 StartTls = code({0: "absent", 1: "offered", 2: "used", 3: "refused", 4: "stripped", 5: "asked"})

@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from sonde.wire import Int, Row, Wire, kernel, lower, u8, u64
+from sonde.table.out import OWN_ANOMALY
+from sonde.wire import Int, Row, Wire, find, kernel, lower, u8, u64
 
 CR, LF, SP, TAB, DOT, DASH, COLON, LESS, GREATER, QUOTE, BACKSLASH, AT_SIGN, EQUALS, STAR = (
     13, 10, 32, 9, 46, 45, 58, 60, 62, 34, 92, 64, 61, 42,
@@ -10,6 +11,11 @@ CR, LF, SP, TAB, DOT, DASH, COLON, LESS, GREATER, QUOTE, BACKSLASH, AT_SIGN, EQU
 MAX_WORD = 8
 LOWS = np.uint64(0x7F7F7F7F7F7F7F7F)
 DOTS = np.uint64(0x2E2E2E2E2E2E2E2E)
+
+#: What can be odd in a line of any of the protocols; their own names come behind these.
+LINE_ANOMALIES = ("long_line", "bare_lf")
+LONG_LINE, BARE_LF = 1 << OWN_ANOMALY, 1 << (OWN_ANOMALY + 1)
+WAIT, NO_LINE = -1, -2  # instead of where a line ends: more is needed; it is too long, and passed over
 
 # How data in lines may look to end: as it should, or as only some servers take it.
 NOT_AN_END, WAITING, END, LOOKALIKE = range(4)
@@ -53,6 +59,34 @@ def drop_spaces(wire: Wire, at: Int, end: Int) -> Int:
     while end > at and (wire[end - 1] == SP or wire[end - 1] == TAB):
         end -= 1
     return end
+
+
+@kernel
+def find_line(wire: Wire, at: Int, end: Int, conn: Row, side: Int, record: Row, most: Int) -> Int:
+    """Give where the LF of a line stands, WAIT, or NO_LINE for one of more than `most` octets.
+
+    `conn["scanned"]` keeps octets from being looked at again; the rest of a line that is too long
+    is a line that `conn["discard"]` says to pass over.
+    """
+    stop = find(wire, at + np.int64(conn["scanned"][side]), end, LF)
+    conn["scanned"][side] = 0
+    if stop >= 0:
+        return stop
+    if end - at < most:
+        conn["scanned"][side] = end - at
+        return WAIT
+    record["anomaly"] |= np.uint64(LONG_LINE)
+    conn["discard"][side] = 1
+    return NO_LINE
+
+
+@kernel
+def text_end(wire: Wire, at: Int, stop: Int, record: Row) -> Int:
+    """Give where the text of a line ends whose LF stands at `stop`."""
+    if stop > at and wire[stop - 1] == CR:
+        return stop - 1
+    record["anomaly"] |= np.uint64(BARE_LF)
+    return stop
 
 
 @kernel
