@@ -15,6 +15,7 @@ TCP, UDP = "tcp", "udp"
 SURE = "sure"  # decided on any port
 PORT = "port"  # decided on its own port; elsewhere the other side must agree
 ONLY_PORT = "only port"  # on its own port; elsewhere not even considered
+PORT_PAIR = "port pair"  # considered on its own port only, where the other side must agree
 PAIR = "pair"  # considered; the other side, or more of its kind, must agree
 CLIENT_PORT = 43210  # registered for nothing
 

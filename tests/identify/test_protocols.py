@@ -7,7 +7,21 @@ from sonde.identify import told_applications
 from sonde.identify.applications import OWN_LIST, read_list
 from sonde.identify.catalogue import identified_only
 from sonde.identify.match import tell_application
-from tests.identify.asking import ONLY_PORT, PAIR, PORT, SURE, TCP, UDP, Sample, ask, h, hint_for, matcher, protocols
+from tests.identify.asking import (
+    ONLY_PORT,
+    PAIR,
+    PORT,
+    PORT_PAIR,
+    SURE,
+    TCP,
+    UDP,
+    Sample,
+    ask,
+    h,
+    hint_for,
+    matcher,
+    protocols,
+)
 from tests.identify.samples import SAMPLES
 
 FREE_PORT = 39999  # registered for nothing
@@ -26,7 +40,7 @@ def test_every_protocol_has_a_sample() -> None:
 def test_a_payload_is_known_on_its_port(sample: Sample) -> None:
     answer = ask(sample.octets, sample.transport, sample.port, sample.side)
     assert sample.name in answer.candidates
-    if sample.sure == PAIR:
+    if sample.sure in (PAIR, PORT_PAIR):
         assert answer.protocol is None
     else:
         assert answer.protocol == sample.name
@@ -36,7 +50,7 @@ def test_a_payload_is_known_on_its_port(sample: Sample) -> None:
 def test_on_another_port_only_what_is_sure_decides(sample: Sample) -> None:
     answer = ask(sample.octets, sample.transport, FREE_PORT, sample.side)
     assert answer.protocol == (sample.name if sample.sure == SURE else None)
-    assert (sample.name in answer.candidates) == (sample.sure != ONLY_PORT)
+    assert (sample.name in answer.candidates) == (sample.sure not in (ONLY_PORT, PORT_PAIR))
 
 
 @pytest.mark.parametrize("sample", SAMPLES, ids=ident)
@@ -80,7 +94,7 @@ def test_what_breaks_a_rule_is_not_the_protocol(
 
 
 def test_kinds_of_samples_are_few() -> None:
-    assert {sample.sure for sample in SAMPLES} == {SURE, PORT, ONLY_PORT, PAIR}
+    assert {sample.sure for sample in SAMPLES} == {SURE, PORT, ONLY_PORT, PAIR, PORT_PAIR}
 
 
 def test_every_application_that_payloads_tell_is_in_the_list() -> None:

@@ -34,6 +34,7 @@ SIGNATURE = np.dtype(
         ("protocol", "i2"),
         ("verdict", "u1"),
         ("side", "u1"),  # 0 both, 1 orig, 2 resp
+        ("pair", "u1"),  # 1 where the other side must agree
         ("first_part", "i4"),
         ("parts", "i4"),
         ("kernel", "i4"),  # to ask where the verdict is ASK
@@ -123,7 +124,9 @@ class Arrays:
         for part in declared.parts:
             self._add_part(part, folded=declared.folded)
         parts = len(self.parts) - first
-        self.signatures.append((protocol, int(declared.verdict), SIDES[declared.side], first, parts, kernel))
+        self.signatures.append(
+            (protocol, int(declared.verdict), SIDES[declared.side], declared.pair, first, parts, kernel)
+        )
         return len(self.signatures) - 1
 
     def _add_part(self, part: Any, *, folded: bool) -> None:  # noqa: ANN401

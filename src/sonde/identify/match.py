@@ -166,13 +166,14 @@ def build_look(protocols: Sequence[Protocol]) -> Kernel[..., int]:
         """Put a payload to one candidate; give protocol << 8 | own << 2 | verdict, or 0."""
         real = len(matcher.signatures)
         transport = 0 if hint & STREAM else 1
-        which, verdict = number - real, np.int64(ASK)
+        which, verdict, is_pair = number - real, np.int64(ASK), False
         if number < real:
             wanted = matcher.signatures[number]
             protocol, which = np.int64(wanted["protocol"]), np.int64(wanted["kernel"])
             verdict = match_signature(matcher, wanted, octets, at, end, hint)
             if verdict == 0:
                 return 0
+            is_pair = wanted["pair"] != 0
         else:
             protocol = matcher.protocol_of[which]
         src = run_of_port(matcher, transport, hint >> SRC_PORT_SHIFT & 0xFFFF)
@@ -180,7 +181,7 @@ def build_look(protocols: Sequence[Protocol]) -> Kernel[..., int]:
         is_own = owns(matcher, src, protocol) or owns(matcher, dst, protocol)
         if verdict == ASK:
             verdict = ask(which, octets, at, end, hint | (OWN_PORT if is_own else 0))
-        return protocol << 8 | (4 if is_own else 0) | verdict if verdict else 0
+        return protocol << 8 | (4 if is_own and not is_pair else 0) | verdict if verdict else 0
 
     @kernel(name="look")
     def look(matcher: Matcher, octets: Wire, at: Int, end: Int, hint: Int, found: Ints) -> Int:

@@ -11,7 +11,7 @@ import numpy as np
 from sonde.table.pool import Pool, give, new_pool, size_class, take
 from sonde.wire import Int, Ints, Row, Rows, Wire, copy, kernel
 
-CANDIDATE_WORDS = 6  # of 64 protocols each
+CANDIDATE_WORDS = 8  # of 64 protocols each
 
 STREAM_ROW = np.dtype(
     [
