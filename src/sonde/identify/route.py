@@ -96,13 +96,14 @@ def settle_flow(flow: Row, stream: Row, streams: Streams, protocol: Int, evidenc
 
 @kernel
 def note_prelude(flow: Row, stream: Row, streams: Streams, side: Int, decided: Int, matcher: Matcher) -> None:
-    """Take a flow for what prepares it, and go on looking for what it prepares."""
-    flow["protocol"] = decided >> 8
-    flow["evidence"] = decided & 255
+    """Take a flow for what prepares it first (STUN before RTCP), and go on looking for what it prepares."""
+    if flow["protocol"] < 0:
+        flow["protocol"] = decided >> 8
+        flow["evidence"] = decided & 255
     stream["confirmed"] = 1
     stream["looked"][side] += 1
     if stream["looked"][side] >= LOOKS:
-        settle_flow(flow, stream, streams, decided >> 8, decided & 255, matcher)
+        settle_flow(flow, stream, streams, np.int64(flow["protocol"]), np.int64(flow["evidence"]), matcher)
 
 
 @kernel
@@ -144,27 +145,27 @@ def begins_tls(octets: Wire, at: Int, end: Int) -> bool:
 def agree(stream: Row, side: Int, found: Ints, is_datagram: bool) -> Int:
     """Combine what a payload may be with what was seen before; a protocol or -1.
 
-    The other side's candidates count from its last payload; a side's own must stay alike.
+    The other side's candidates count from its last payload; a side's own must stay alike for some
+    datagrams in a row. What prepares the way in between (STUN) interrupts no row.
     """
     other = 1 - side
-    first_look = stream["looked"][side] == 0
     alike = np.int64(-1)
     both = np.int64(-1)
     for word in range(CANDIDATE_WORDS):
-        new = np.uint64(found[word])
-        if is_datagram and not first_look:
-            new = new & stream["candidates"][side][word]
-        stream["candidates"][side][word] = new
-        shared = new & stream["candidates"][other][word]
+        shared = np.uint64(found[word]) & stream["candidates"][other][word]
         if both < 0 and shared != np.uint64(0):
             both = word * 64 + lowest_bit(shared)
-        if alike < 0 and new != np.uint64(0):
-            alike = word * 64 + lowest_bit(new)
+        kept = np.uint64(found[word]) & stream["candidates"][side][word]
+        if alike < 0 and kept != np.uint64(0):
+            alike = word * 64 + lowest_bit(kept)
+    goes_on = is_datagram and alike >= 0
+    for word in range(CANDIDATE_WORDS):
+        new = np.uint64(found[word])
+        stream["candidates"][side][word] = new & stream["candidates"][side][word] if goes_on else new
+    stream["alike"][side] = min(np.int64(stream["alike"][side]) + 1, ALIKE) if goes_on else 1
     if both >= 0:
         return both
-    if is_datagram and alike >= 0 and stream["looked"][side] + 1 >= ALIKE:
-        return alike
-    return -1
+    return alike if goes_on and stream["alike"][side] >= ALIKE else -1
 
 
 @kernel
