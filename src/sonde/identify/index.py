@@ -71,6 +71,8 @@ AT, NUMBER, LENGTH, HAS, SAME, STEP, ONLY = range(7)
 WHOLE, WITHIN, BEGUN = range(3)
 FITS = {"whole": WHOLE, "within": WITHIN, "begun": BEGUN}
 SIDES = {"both": 0, "orig": 1, "resp": 2}
+# How flows announce others; see `expect`.
+KINDS = {"ftp": 1, "sdp": 2, "rtsp": 3, "tftp": 4, "h225": 5, "endpoints": 6}
 TRANSPORTS = {"both": (0, 1), "tcp": (0,), "udp": (1,)}
 
 
@@ -97,6 +99,10 @@ class Matcher(NamedTuple):
     dissected: Wire  # 1 for protocols that a dissector reads
     preludes: Wire  # 1 for protocols before others in their flows
     starts_tls: Wire  # 1 for those in which TLS may begin
+    announces: Wire  # how a protocol announces other flows; see `expect`
+    announced: Ints  # which protocol comes in them; -1 none
+    rules: Ints  # beginnings of the signatures of each protocol
+    kernels: Ints  # the kernel of each protocol; -1 none
     telling: Ints  # signatures that tell applications, a run for each protocol
     telling_runs: Ints
     told: Ints  # the application of each of them, as the run's list numbers it; -1 none
@@ -251,6 +257,12 @@ def told_applications(protocols: Sequence[Protocol]) -> tuple[str, ...]:
     return tuple(name for protocol in protocols for name, _ in protocol.applications)
 
 
+def rule_names(protocols: Sequence[Protocol]) -> tuple[str, ...]:
+    """Name what can tell protocols, by the numbers of `match.rule_of`: "ssh 1" is a first signature, "dns structure" a kernel."""
+    signatures = [f"{each.name} {place}" for each in protocols for place in range(1, len(each.signatures) + 1)]
+    return (*signatures, *(f"{each.name} structure" for each in protocols if each.identify is not None))
+
+
 def _finish(
     protocols: Sequence[Protocol],
     arrays: Arrays,
@@ -286,6 +298,10 @@ def _finish(
         np.array([protocol.name in dissected for protocol in protocols], np.uint8),
         np.array([protocol.is_prelude for protocol in protocols], np.uint8),
         np.array([protocol.starts_tls for protocol in protocols], np.uint8),
+        np.array([KINDS.get(protocol.announces[0], 0) for protocol in protocols], np.uint8),
+        np.array([names.index(each.announces[1]) if each.announces[1] else -1 for each in protocols], np.int64),
+        _beginnings([protocol.signatures for protocol in protocols]),
+        np.array([kernels.index(number) if number in kernels else -1 for number in range(len(protocols))], np.int64),
         telling=nothing,
         telling_runs=nothing,
         told=nothing,

@@ -33,7 +33,17 @@ LOOKS = 10  # payloads of one side
 HELD_OCTETS = 4096  # of one side, while undecided
 ALIKE = 4  # datagrams in a row that may be the same protocol
 
-__all__ = ["ALIKE", "HELD_OCTETS", "LOOKS", "Matcher", "build_look", "build_matcher", "hint_of", "tell_application"]
+__all__ = [
+    "ALIKE",
+    "HELD_OCTETS",
+    "LOOKS",
+    "Matcher",
+    "build_look",
+    "build_matcher",
+    "hint_of",
+    "rule_of",
+    "tell_application",
+]
 
 
 def build_asker(protocols: Sequence[Protocol]) -> Kernel[..., int]:
@@ -241,6 +251,17 @@ def tell_application(matcher: Matcher, protocol: Int, octets: Wire, at: Int, end
         if match_signature(matcher, wanted, octets, at, end, hint):
             return matcher.told[place]
     return -1
+
+
+@kernel
+def rule_of(matcher: Matcher, protocol: Int, octets: Wire, at: Int, end: Int, hint: Int) -> Int:
+    """Give the number of the rule that a payload of a protocol fits: a signature, or behind them a kernel; -1 none."""
+    for place in range(matcher.rules[protocol], matcher.rules[protocol + 1]):
+        verdict = match_signature(matcher, matcher.signatures[place], octets, at, end, hint)
+        if verdict and verdict != ASK:
+            return place
+    which = matcher.kernels[protocol]
+    return matcher.rules[len(matcher.rules) - 1] + which if which >= 0 else -1
 
 
 @kernel

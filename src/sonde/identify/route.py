@@ -12,9 +12,18 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from sonde.identify.match import ALIKE, HELD_OCTETS, LOOKS, Matcher, build_look, hint_of, tell_application
+from sonde.identify.expect import Expected, announce, find_expected, new_expected
+from sonde.identify.match import ALIKE, HELD_OCTETS, LOOKS, Matcher, build_look, hint_of, rule_of, tell_application
 from sonde.schema import Protocol
-from sonde.table.flows import BY_HANDSHAKE, BY_PORT_AND_SIGNATURE, BY_SIGNATURE, Flows
+from sonde.table.flows import (
+    BY_EXPECTATION,
+    BY_HANDSHAKE,
+    BY_PORT_AND_SIGNATURE,
+    BY_SIGNATURE,
+    BY_STRUCTURE,
+    TOLD_BY_SIGNATURE,
+    Flows,
+)
 from sonde.table.streams import (
     CANDIDATE_WORDS,
     DISSECTING,
@@ -26,16 +35,17 @@ from sonde.table.streams import (
     release_held,
     switch_stream,
 )
-from sonde.table.turns import DATAGRAM, FROM_POOL, HELD, LOST
+from sonde.table.turns import DATA, DATAGRAM, FROM_POOL, HELD, LOST
 from sonde.wire import Int, Ints, Kernel, Row, Rows, Wire, kernel, u8, u16, u24
 
 
 class Results(NamedTuple):
-    """Where routed turns go, and scratch: [routed, next turn], candidate bits."""
+    """Where routed turns go, scratch ([routed, next turn], candidate bits), and what flows announced."""
 
     turns: Rows
     count: Ints  # type: ignore[assignment] # tuple.count is not wanted
     found: Ints
+    expected: Expected
 
 
 ROUTED, PROGRESS = 0, 1
@@ -46,7 +56,7 @@ def new_results(capacity: int) -> Results:
     """Make room for so many routed turns."""
     from sonde.table.turns import TURN  # noqa: PLC0415
 
-    return Results(np.empty(capacity, TURN), np.zeros(4, np.int64), np.zeros(CANDIDATE_WORDS, np.int64))
+    return Results(np.empty(capacity, TURN), np.zeros(4, np.int64), np.zeros(CANDIDATE_WORDS, np.int64), new_expected())
 
 
 @kernel
@@ -82,7 +92,7 @@ def settle_flow(flow: Row, stream: Row, streams: Streams, protocol: Int, evidenc
     stream["protocol"] = protocol
     if matcher.dissected[protocol]:
         stream["state"] = DISSECTING
-    elif matcher.starts_tls[protocol] and matcher.tls[0] >= 0 and stream["outer"] < 0:
+    elif matcher.announces[protocol] or (matcher.starts_tls[protocol] and matcher.tls[0] >= 0 and stream["outer"] < 0):
         stream["confirmed"] = 1
         stream["state"] = WATCHED
         stream["looked"][0] = 0
@@ -117,19 +127,50 @@ def give_up(flow: Row, stream: Row, streams: Streams) -> None:
 
 @kernel
 def watch_turn(wire: Wire, turn: Row, streams: Streams, flow: Row, matcher: Matcher, results: Results) -> None:
-    """See whether TLS begins with this turn of a stream that nobody else reads."""
+    """See whether TLS begins with this turn of a stream that nobody else reads, or whether it announces a flow."""
     stream = streams.rows[turn["stream"]]
-    side = np.int64(turn["side"])
-    if stream["looked"][side] >= WATCHED_TURNS:
+    side, protocol = np.int64(turn["side"]), np.int64(stream["protocol"])
+    if stream["looked"][side] >= WATCHED_TURNS and not matcher.announces[protocol]:
         give_up(flow, stream, streams)
         return
-    stream["looked"][side] += 1
+    stream["looked"][side] = min(stream["looked"][side] + 1, WATCHED_TURNS)
+    listen(wire, turn, streams, flow, matcher, results)
     octets = streams.pool.octets if turn["source"] == FROM_POOL else wire
-    if turn["kind"] == LOST or not begins_tls(octets, turn["at"], turn["at"] + turn["length"]):
+    if turn["kind"] != DATA or not matcher.starts_tls[protocol] or matcher.tls[0] < 0 or stream["outer"] >= 0:
+        return
+    if not begins_tls(octets, turn["at"], turn["at"] + turn["length"]):
         return
     switch_stream(stream)
     settle_flow(flow, stream, streams, matcher.tls[0], 0, matcher)
     route(results, turn, matcher.tls[0])
+
+
+@kernel
+def listen(wire: Wire, turn: Row, streams: Streams, flow: Row, matcher: Matcher, results: Results) -> None:
+    """Hear what a turn announces, if its protocol does so in clear."""
+    if turn["kind"] > DATAGRAM or flow["protocol"] < 0 or not matcher.announces[np.int64(flow["protocol"])]:
+        return
+    octets = streams.pool.octets if turn["source"] == FROM_POOL else wire
+    announce(matcher, results.expected, flow, turn, octets, turn["at"], turn["at"] + turn["length"])
+
+
+@kernel
+def meet_expected(wire: Wire, turn: Row, streams: Streams, flow: Row, matcher: Matcher, results: Results) -> Int:
+    """Link a new flow with what announced it; give its protocol where that has no form of its own, else -1."""
+    place = find_expected(results.expected, flow, turn)
+    if place < 0:
+        return -1
+    row, stream = results.expected.rows[place], streams.rows[turn["stream"]]
+    flow["parent"] = row["frame"]
+    protocol = np.int64(row["protocol"])
+    octets = streams.pool.octets if turn["source"] == FROM_POOL else wire
+    if matcher.rules[protocol] == matcher.rules[protocol + 1] and matcher.kernels[protocol] < 0:
+        is_tls = turn["kind"] == DATA and begins_tls(octets, turn["at"], turn["at"] + turn["length"])
+        return -1 if is_tls else protocol
+    # What was announced needs no more than that a payload may be it.
+    for side in range(2):
+        stream["candidates"][side][protocol >> 6] |= np.uint64(1) << np.uint64(protocol & 63)
+    return -1
 
 
 @kernel
@@ -177,6 +218,27 @@ def lowest_bit(word: np.uint64) -> Int:
     return 64
 
 
+@kernel
+def note_rule(flow: Row, stream: Row, matcher: Matcher, payload: Any, hint: Int, decided: Int) -> Int:  # noqa: ANN401
+    """Write down which rule told a flow, how many payloads it took, and an application; give the evidence."""
+    octets, at, end = payload
+    protocol, evidence = decided >> 8, decided & 255
+    if flow["application"] < 0:
+        application = tell_application(matcher, protocol, octets, at, end, hint)
+        if application >= 0:
+            flow["application"] = application
+            flow["told"] = TOLD_BY_SIGNATURE
+    if evidence == BY_HANDSHAKE and flow["parent"] >= 0:
+        evidence = BY_EXPECTATION
+    rule = rule_of(matcher, protocol, octets, at, end, hint)
+    if evidence == BY_SIGNATURE and rule >= matcher.rules[len(matcher.rules) - 1]:
+        evidence = BY_STRUCTURE
+    if stream["outer"] < 0:
+        flow["rule"] = rule
+        flow["took"] = min(np.int64(stream["looked"][0]) + np.int64(stream["looked"][1]) + 1, 255)
+    return evidence
+
+
 def build_identify(protocols: Sequence[Protocol]) -> Kernel[..., None]:
     """Make the kernel that takes all turns of a block."""
     look = build_look(protocols)
@@ -213,15 +275,21 @@ def build_identify(protocols: Sequence[Protocol]) -> Kernel[..., None]:
             octets = pool
             at = stream["held_at"][side]
             end = at + np.int64(stream["held_length"][side])
+        if flow["parent"] < 0 and stream["looked"][0] == 0 and stream["looked"][1] == 0:
+            expected = meet_expected(wire, turn, streams, flow, matcher, results)
+            if expected >= 0:
+                settle_flow(flow, stream, streams, expected, BY_EXPECTATION, matcher)
+                return
         decided = decide(octets, at, end, turn, stream, (matcher, results.found))
         if decided >= 0:
             protocol = decided >> 8
-            if flow["application"] < 0:
-                flow["application"] = tell_application(matcher, protocol, octets, at, end, hint_of(turn))
+            evidence = note_rule(flow, stream, matcher, (octets, at, end), hint_of(turn), decided)
+            decided = protocol << 8 | evidence
             if matcher.preludes[protocol] and kind == DATAGRAM:
                 note_prelude(flow, stream, streams, side, decided, matcher)
                 return
-            settle_flow(flow, stream, streams, protocol, decided & 255, matcher)
+            settle_flow(flow, stream, streams, protocol, evidence, matcher)
+            listen(wire, turn, streams, flow, matcher, results)
             if stream["state"] == DISSECTING:
                 if stream["held_length"][1 - side] > 0:
                     route_held(results, turn, 1 - side, protocol)
@@ -244,6 +312,8 @@ def build_identify(protocols: Sequence[Protocol]) -> Kernel[..., None]:
             state = stream["state"]
             if state == DISSECTING:
                 route(results, turn, np.int64(stream["protocol"]))
+                if matcher.announces[np.int64(stream["protocol"])]:
+                    listen(wire, turn, streams, flows.rows[turn["flow"]], matcher, results)
             elif state == IDENTIFYING:
                 identify_turn(wire, turn, streams, flows.rows[turn["flow"]], matcher, results)
             elif state == WATCHED:

@@ -51,5 +51,6 @@ PROTOCOL = Protocol(
         for at in (8, 24)
         for skip, end in ((1, b"\0\xa0\xde\x97\x6c\xd1\x11\x82\x71"), (0, b"\xde\xa0\0"))
     ),
+    announces=("endpoints", "dcerpc"),
     aliases={"ndpi": ("DCERPC",), "zeek": ("dce_rpc",), "wireshark": ("dcerpc",)},
 )

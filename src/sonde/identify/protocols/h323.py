@@ -34,5 +34,6 @@ PROTOCOL = Protocol(
         # The protocol's identifier, 0.0.8.2250.0.n, stands at the beginning of requests and answers.
         *(Signature((At(offset, b"\x06\0\x08\x91\x4a\0"),), YES, transport="udp") for offset in (3, 4, 5, 6)),
     ),
+    announces=("h225", "rtp"),
     aliases={"ndpi": ("H323",), "wireshark": ("h225", "q931", "h245")},
 )
