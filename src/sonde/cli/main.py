@@ -61,7 +61,7 @@ def main(argv: list[str] | None = None) -> int:
 
 def full_parser() -> Parser:
     """Describe every command; docs/cli.md is made from this."""
-    runs = {"read": run_read, "query": run_query, "protocols": run_protocols}
+    runs = {"read": run_read, "query": run_query, "explain": run_explain, "protocols": run_protocols}
     more = (add_policy, add_retention, add_selftest, add_authorize, add_vault, add_audit)
     return build_parser(sonde.__version__, runs, *more)
 
@@ -170,6 +170,14 @@ def run_query(args: argparse.Namespace) -> int:
     from sonde.view.query import print_query
 
     print_query(Path(args.dataset), args.sql, args.format)
+    return DONE
+
+
+def run_explain(args: argparse.Namespace) -> int:
+    """Carry out `sonde explain`."""
+    from sonde.view.explain import explain_flow, print_story
+
+    print_story(explain_flow(Path(args.dataset), args.uid))
     return DONE
 
 

@@ -88,7 +88,10 @@ class FlowRecord(Record):
     tunnel_id: Annotated[U32, Field("VNI, TEID or session of the innermost", PROTOCOL)]
     carries: Annotated[Text, Field("Kind of tunnel that this flow is", PROTOCOL)]
     protocol: Annotated[Text, Field("Protocol, as `sonde protocols` names it", PROTOCOL)]
-    layers: Annotated[TextList, Field("Protocols inside each other, outermost first", PROTOCOL)]
+    layers: Annotated[
+        TextList,
+        Field("Protocols inside each other, outermost first: tunnels, network, transport, what they carry", PROTOCOL),
+    ]
     application: Annotated[Text, Field("Application told by a name", PROTOCOL)]
     evidence: Annotated[code(dict(enumerate(EVIDENCE))), Field("How the protocol is known", PROTOCOL)]  # type: ignore[valid-type]
     rule: Annotated[Text, Field("What told it: a signature of the protocol by number, or its structure", PROTOCOL)]
@@ -227,10 +230,22 @@ def tunnels_column(tunnels: np.ndarray) -> pa.Array:
 
 
 def layers_column(rows: Rows, protocols: list[str | None]) -> pa.Array:
-    """Make the list of protocols inside each other."""
-    distinct, codes = encode((rows["protocol"].astype(np.int64) + 1) << 16 | (rows["inner"].astype(np.int64) + 1))
-    pairs = [(value >> 16, value & 0xFFFF) for value in distinct]
-    return spelled(codes, [[protocols[each - 1] or "" for each in pair if each] or None for pair in pairs])
+    """Make the list of protocols inside each other: tunnels, network, transport, and what they carry."""
+    tunnels, tunnel_codes = encode(rows["tunnels"])
+    carried = (rows["protocol"].astype(np.int64) + 1) << 16 | (rows["inner"].astype(np.int64) + 1)
+    below = tunnel_codes << 16 | rows["version"].astype(np.int64) << 8 | rows["transport"].astype(np.int64)
+    distinct, codes = encode(below << 32 | carried)
+    return spelled(codes, [_layers(value, tunnels, protocols) for value in distinct])
+
+
+def _layers(value: int, tunnels: list[int], protocols: list[str | None]) -> list[str]:
+    """Spell what `layers_column` packed."""
+    around = tunnels[value >> 48]
+    transport = value >> 32 & 255
+    found = [TUNNELS[around >> shift & 255] for shift in (24, 16, 8, 0) if around >> shift & 255]
+    found += [f"ipv{value >> 40 & 255}", TRANSPORTS.get(transport, str(transport))]
+    names = [protocols[each - 1] or "" for each in (value >> 16 & 0xFFFF, value & 0xFFFF) if each]
+    return found + names[:1] * (names[:1] != found[-1:]) + names[1:]
 
 
 def community_ports(rows: Rows) -> np.ndarray:
