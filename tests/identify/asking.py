@@ -69,7 +69,7 @@ def ask(octets: bytes, transport: str, port: int, side: str = "orig") -> Answer:
     """Put a payload to all protocols."""
     found = np.zeros(CANDIDATE_WORDS, np.int64)
     wire = np.frombuffer(octets, np.uint8)
-    decided = int(look()(matcher(), wire, 0, len(wire), hint_for(transport, port, side), found))
+    decided = int(look()(matcher().lookup, wire, 0, len(wire), hint_for(transport, port, side), found))
     candidates = frozenset(
         protocols()[64 * word + bit].name
         for word in range(CANDIDATE_WORDS)

@@ -137,7 +137,7 @@ def test_media_follow_from_the_transport_of_rtsp(tmp_path: Path) -> None:
 
 def test_channels_of_h323_are_linked(tmp_path: Path) -> None:
     """H.225.0 CONNECT: Q.931 with the address of H.245 in it, four octets and a port."""
-    answer = h("0300 001e 08 02 8001 07 7e 0010 05 22c006 0008914a00") + h("c6336402 04b7") + bytes(2)
+    answer = h("0300 0020 08 02 8001 07 7e 0012 05 22c006 0008914a00") + h("c6336402 04b7") + bytes(4)
     call = h("0300 000e 08 02 0001 05 04 03 8090a3")
     frames = conversation([(0, call), (1, answer)], stream=True, ports=(40000, 1720))
     capabilities = h("0300 0010 02 70 01 06000881750007 0001")

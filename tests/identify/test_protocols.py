@@ -6,7 +6,7 @@ import pytest
 from sonde.identify import told_applications
 from sonde.identify.applications import OWN_LIST, read_list
 from sonde.identify.catalogue import identified_only
-from sonde.identify.match import tell_application
+from sonde.identify.match import first_fit
 from tests.identify.asking import (
     ONLY_PORT,
     PAIR,
@@ -150,9 +150,9 @@ TOLD = [
 def test_payloads_of_a_protocol_tell_an_application(
     protocol: str, octets: bytes, name: str | None, remark: str
 ) -> None:
-    names = told_applications(protocols())
-    told = matcher()._replace(told=np.arange(len(names)))
+    names, known = told_applications(protocols()), matcher()
     number = [each.name for each in protocols()].index(protocol)
     hint = hint_for(TCP if protocol in ("http", "xmpp") else UDP, 3478)
-    found = int(tell_application(told, number, np.frombuffer(octets, np.uint8), 0, len(octets), hint))
-    assert (names[found] if found >= 0 else None) == name, remark
+    runs, wire = known.telling, np.frombuffer(octets, np.uint8)
+    found = int(first_fit(known.lookup, runs[number], runs[number + 1], wire, 0, len(octets), hint))
+    assert (names[found - int(known.rules[-1])] if found >= 0 else None) == name, remark

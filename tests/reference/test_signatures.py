@@ -52,7 +52,7 @@ def compiled(octets: bytes, transport: str, port: int, side: str, cut: bool) -> 
     hint = ports[0] << SRC_PORT_SHIFT | ports[1] << DST_PORT_SHIFT
     hint |= (STREAM if transport == "tcp" else 0) | (FROM_RESP if side == "resp" else 0) | (CUT if cut else 0)
     bits = np.zeros(CANDIDATE_WORDS, np.int64)
-    answer = int(look()(matcher(), np.frombuffer(octets, np.uint8), 0, len(octets), hint, bits))
+    answer = int(look()(matcher().lookup, np.frombuffer(octets, np.uint8), 0, len(octets), hint, bits))
     names = {
         protocol.name for number, protocol in enumerate(protocols()) if int(bits[number >> 6]) >> (number & 63) & 1
     }

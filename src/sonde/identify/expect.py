@@ -40,15 +40,16 @@ COMMA, BAR, DIGIT_0, DIGIT_9 = 44, 124, 48, 57
 
 
 class Expected(NamedTuple):
-    """What is waited for, and how much was announced and displaced."""
+    """What is waited for, how much was announced and displaced, and scratch: what a payload says."""
 
     rows: Rows
     count: Ints  # type: ignore[assignment] # tuple.count is not wanted
+    said: Ints  # how many, then side << 32 | transport << 16 | port of each
 
 
 def new_expected() -> Expected:
     """Wait for nothing."""
-    return Expected(np.zeros(PLACES, EXPECTED), np.zeros(2, np.int64))
+    return Expected(np.zeros(PLACES, EXPECTED), np.zeros(2, np.int64), np.zeros(1 + MOST_ANNOUNCED, np.int64))
 
 
 @kernel(wraps=True)
@@ -63,8 +64,6 @@ def place_of(high: np.uint64, low: np.uint64, port: Int, transport: Int) -> Int:
 @kernel
 def expect(expected: Expected, flow: Row, turn: Row, side: Int, port: Int, transport: Int, protocol: Int) -> None:
     """Remember that `protocol` will come to a port of one side's host, from the other's."""
-    if port < 1 or protocol < 0:
-        return
     high, low = (flow["resp_high"], flow["resp_low"]) if side == 1 else (flow["orig_high"], flow["orig_low"])
     first = place_of(high, low, port, transport)
     chosen = first
@@ -121,125 +120,98 @@ def find_expected(expected: Expected, flow: Row, turn: Row) -> Int:
 @kernel
 def announce(matcher: Matcher, expected: Expected, flow: Row, turn: Row, octets: Wire, at: Int, end: Int) -> None:
     """See what a payload of a flow that announces says."""
-    protocol = np.int64(flow["protocol"])
-    kind, told = matcher.announces[protocol], matcher.announced[protocol]
-    side, stop = np.int64(turn["side"]), min(end, at + MOST_LOOKED_AT)
-    if kind == FTP:
-        port = ftp_port(octets, at, stop)
-        expect(expected, flow, turn, side, port, TCP, told)
-    elif kind == SDP:
-        announce_media(expected, flow, turn, octets, at, stop, told)
-    elif kind == RTSP:
-        announce_transport(expected, flow, turn, octets, at, stop, told)
-    elif kind == TFTP:
+    protocol, said = np.int64(flow["protocol"]), expected.said
+    kind, side, stop = matcher.announces[protocol], np.int64(turn["side"]), min(end, at + MOST_LOOKED_AT)
+    said[0] = 0
+    if kind <= RTSP:
+        hear_text(said, kind, side, octets, at, stop)
+    else:
+        own = np.int64((flow["resp_low"] if side == 1 else flow["orig_low"]) & np.uint64(0xFFFFFFFF))
+        port = np.int64(flow["resp_port"]) if side == 1 else np.int64(flow["orig_port"])
+        hear_octets(said, kind, side, own << 16 | port, octets, at, stop)
+    for place in range(1, said[0] + 1):
+        transport, port = said[place] >> 16 & 0xFFFF, said[place] & 0xFFFF
+        if port:
+            # What H.225.0 announces over TCP is its own kind; over UDP it is media.
+            told = protocol if kind == H225 and transport == TCP else matcher.announced[protocol]
+            expect(expected, flow, turn, said[place] >> 32, port, transport, told)
+
+
+@kernel
+def say(said: Ints, side: Int, transport: Int, port: Int) -> None:
+    """Note one announcement, if there is room."""
+    if said[0] < MOST_ANNOUNCED:
+        said[0] += 1
+        said[said[0]] = side << 32 | transport << 16 | port
+
+
+@kernel
+def hear_text(said: Ints, kind: Int, side: Int, octets: Wire, at: Int, end: Int) -> None:
+    """Find ports in lines of text, where each kind has them."""
+    mark, wanted = ftp_marks(octets, at, end) if kind == FTP else (0, 0)
+    place, seen = at, 0
+    while place < end - 4 and (kind != FTP or (wanted > 0 and u8(octets, place) != 10)):
+        who, number = side, -1
+        if kind == FTP:
+            seen += u8(octets, place) == mark
+            number = place + 1 if seen == wanted else -1
+        elif kind == SDP:
+            # RFC 8866 §5.14: "m=audio 49170 RTP/AVP 0"
+            if u8(octets, place) == 10 and u8(octets, place + 1) == 109 and u8(octets, place + 2) == 61:
+                number = place + 4
+                while number < end and number < place + 16 and u8(octets, number - 1) != 32:
+                    number += 1
+        elif place + 12 < end and u8(octets, place + 6) == 95 and u8(octets, place + 11) == 61:
+            # RFC 2326 §12.39: client_port=, server_port=
+            who = 0 if u8(octets, place) | 0x20 == 99 else 1
+            number = place + 12 if u8(octets, place + 7) == 112 else -1
+        if number >= 0:
+            say(said, who, TCP if kind == FTP else UDP, port_at(octets, number, end))
+        place = end if number >= 0 and kind == FTP else place + 1
+
+
+@kernel
+def ftp_marks(octets: Wire, at: Int, end: Int) -> tuple[Int, Int]:
+    """Give what sets numbers off in a line that tells a port, and how many stand before it; 0 where it tells none."""
+    word = np.int64(u16(octets, at)) << 16 | u16(octets, at + 2) if end - at >= 8 else np.int64(0)
+    if word == 0x32323720 or (word & 0xDFDFDFDF) == 0x504F5254:
+        return COMMA, 4  # RFC 959 §4.1.2: 227, PORT: four numbers of the address, two of the port
+    if word == 0x32323920 or (word & 0xDFDFDFDF) == 0x45505254:
+        return BAR, 3  # RFC 2428: 229, EPRT
+    return 0, 0
+
+
+@kernel
+def port_at(octets: Wire, at: Int, end: Int) -> Int:
+    """Read a port, or its two octets with a comma between; 0 where there is none."""
+    value, high = np.int64(0), np.int64(0)
+    for place in range(at, min(at + 8, end)):
+        octet = u8(octets, place)
+        if octet == COMMA and high == 0 and value < 256:
+            high, value = value << 8 | 1 << 16, np.int64(0)
+        elif DIGIT_0 <= octet <= DIGIT_9:
+            value = value * 10 + octet - DIGIT_0
+        else:
+            break
+    if high:
+        return (high & 0xFFFF) | value if value < 256 else 0
+    return value if value < 65536 else 0
+
+
+@kernel
+def hear_octets(said: Ints, kind: Int, side: Int, own: Int, octets: Wire, at: Int, end: Int) -> None:
+    """Find ports in octets, where each kind has them; `own` is the sender's IPv4 address and port."""
+    if kind == TFTP:
         # RFC 1350 §4: what answers comes from a port of its own, to that of the request.
         if end - at >= 4 and u8(octets, at) == 0 and 1 <= u8(octets, at + 1) <= 2:
-            port = np.int64(flow["resp_port"]) if side == 1 else np.int64(flow["orig_port"])
-            expect(expected, flow, turn, side, port, UDP, told)
-    elif kind == H225:
-        announce_channels(expected, flow, turn, octets, at, stop, told)
-    elif kind == ENDPOINTS:
-        announce_endpoints(expected, flow, turn, octets, at, stop, told)
-
-
-@kernel
-def number_at(octets: Wire, at: Int, end: Int) -> Int:
-    """Read a decimal number of at most five digits; -1 where there is none."""
-    value, place = np.int64(0), at
-    while place < end and place < at + 5 and DIGIT_0 <= u8(octets, place) <= DIGIT_9:
-        value = value * 10 + u8(octets, place) - DIGIT_0
-        place += 1
-    return value if place > at else -1
-
-
-@kernel
-def ftp_port(octets: Wire, at: Int, end: Int) -> Int:
-    """Give the port that a line of FTP tells (RFC 959 §4.1.2: PORT, 227; RFC 2428: EPRT, 229), or -1."""
-    if end - at < 8:
-        return -1
-    word = np.int64(u16(octets, at)) << 16 | u16(octets, at + 2)
-    mark = COMMA
-    if (word == 0x32323720) or (word & 0xDFDFDFDF) == 0x504F5254:
-        commas = 4
-    elif word == 0x32323920:
-        commas, mark = 3, BAR
-    elif (word & 0xDFDFDFDF) == 0x45505254:
-        commas, mark = 3, BAR
-    else:
-        return -1
-    seen = 0
-    for place in range(at + 4, end):
-        if u8(octets, place) == 10:
-            break
-        if u8(octets, place) != mark:
-            continue
-        seen += 1
-        if seen == commas:
-            first = number_at(octets, place + 1, end)
-            if mark == BAR:
-                return first if 0 < first < 65536 else -1
-            second = place + 1
-            while second < end and u8(octets, second) != COMMA and u8(octets, second) != 10:
-                second += 1
-            low = number_at(octets, second + 1, end)
-            return first << 8 | low if 0 <= first < 256 and 0 <= low < 256 else -1
-    return -1
-
-
-@kernel
-def announce_media(expected: Expected, flow: Row, turn: Row, octets: Wire, at: Int, end: Int, told: Int) -> None:
-    """Follow the media of a session description (RFC 8866 §5.14): "m=audio 49170 RTP/AVP 0"."""
-    side, found = np.int64(turn["side"]), 0
-    for place in range(at, end - 12):
-        if u8(octets, place) != 10 or u8(octets, place + 1) != 109 or u8(octets, place + 2) != 61:
-            continue
-        for blank in range(place + 4, min(place + 16, end)):
-            if u8(octets, blank) == 32:
-                expect(expected, flow, turn, side, number_at(octets, blank + 1, end), UDP, told)
-                found += 1
-                break
-        if found >= MOST_ANNOUNCED:
-            break
-
-
-@kernel
-def announce_transport(expected: Expected, flow: Row, turn: Row, octets: Wire, at: Int, end: Int, told: Int) -> None:
-    """Follow client_port= and server_port= (RFC 2326 §12.39)."""
-    for place in range(at, end - 13):
-        if u8(octets, place + 6) != 95 or u8(octets, place + 11) != 61 or u8(octets, place + 7) != 112:
-            continue
-        first = u8(octets, place) | 0x20
-        if first == 99 or first == 115:  # c, s
-            side = 0 if first == 99 else 1
-            port = number_at(octets, place + 12, end)
-            expect(expected, flow, turn, side, port, UDP, told)
-
-
-@kernel
-def announce_channels(expected: Expected, flow: Row, turn: Row, octets: Wire, at: Int, end: Int, told: Int) -> None:
-    """Follow transport addresses (H.225.0 TransportAddress, in PER): the sender's IPv4 address, then a port."""
-    side, found = np.int64(turn["side"]), 0
-    own = np.int64((flow["resp_low"] if side == 1 else flow["orig_low"]) & np.uint64(0xFFFFFFFF))
-    if flow["version"] != 4:
+            say(said, side, UDP, own & 0xFFFF)
         return
-    for place in range(at + 4, end - 5):
-        if np.int64(u16(octets, place)) << 16 | u16(octets, place + 2) != own:
-            continue
-        port = np.int64(u16(octets, place + 4))
-        if port >= 1024 and found < MOST_ANNOUNCED:
-            expect(expected, flow, turn, side, port, TCP, np.int64(flow["protocol"]))
-            expect(expected, flow, turn, side, port, UDP, told)
-            found += 1
-
-
-@kernel
-def announce_endpoints(expected: Expected, flow: Row, turn: Row, octets: Wire, at: Int, end: Int, told: Int) -> None:
-    """Follow the towers of an endpoint mapper (C706, appendix L): a floor of TCP (7) tells a port."""
-    found = 0
     for place in range(at, end - 8):
-        # How many octets the floor's left side has (1), TCP, how many the right has (2), then the port.
-        if u8(octets, place) != 1 or u8(octets, place + 1) != 0 or u8(octets, place + 2) != 7:
-            continue
-        if u8(octets, place + 3) == 2 and u8(octets, place + 4) == 0 and found < MOST_ANNOUNCED:
-            expect(expected, flow, turn, np.int64(turn["side"]), np.int64(u16(octets, place + 5)), TCP, told)
-            found += 1
+        word = np.int64(u16(octets, place)) << 16 | u16(octets, place + 2)
+        if kind == H225 and word == own >> 16 and u16(octets, place + 4) >= 1024:
+            # A TransportAddress of H.225.0 in PER: the address, the port.
+            say(said, side, TCP, np.int64(u16(octets, place + 4)))
+            say(said, side, UDP, np.int64(u16(octets, place + 4)))
+        elif kind == ENDPOINTS and word == 0x01000702 and u8(octets, place + 4) == 0:
+            # C706, appendix L: a floor: how many octets its left side has (1), TCP (7), how many its right has (2).
+            say(said, side, TCP, np.int64(u16(octets, place + 5)))

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from sonde.identify.expect import Expected, announce, find_expected, new_expected
-from sonde.identify.match import ALIKE, HELD_OCTETS, LOOKS, Matcher, build_look, hint_of, rule_of, tell_application
+from sonde.identify.match import ALIKE, HELD_OCTETS, LOOKS, Matcher, build_look, first_fit, hint_of
 from sonde.schema import Protocol
 from sonde.table.flows import (
     BY_EXPECTATION,
@@ -127,14 +127,13 @@ def give_up(flow: Row, stream: Row, streams: Streams) -> None:
 
 @kernel
 def watch_turn(wire: Wire, turn: Row, streams: Streams, flow: Row, matcher: Matcher, results: Results) -> None:
-    """See whether TLS begins with this turn of a stream that nobody else reads, or whether it announces a flow."""
+    """See whether TLS begins with this turn of a stream that nobody else reads."""
     stream = streams.rows[turn["stream"]]
     side, protocol = np.int64(turn["side"]), np.int64(stream["protocol"])
     if stream["looked"][side] >= WATCHED_TURNS and not matcher.announces[protocol]:
         give_up(flow, stream, streams)
         return
     stream["looked"][side] = min(stream["looked"][side] + 1, WATCHED_TURNS)
-    listen(wire, turn, streams, flow, matcher, results)
     octets = streams.pool.octets if turn["source"] == FROM_POOL else wire
     if turn["kind"] != DATA or not matcher.starts_tls[protocol] or matcher.tls[0] < 0 or stream["outer"] >= 0:
         return
@@ -148,7 +147,8 @@ def watch_turn(wire: Wire, turn: Row, streams: Streams, flow: Row, matcher: Matc
 @kernel
 def listen(wire: Wire, turn: Row, streams: Streams, flow: Row, matcher: Matcher, results: Results) -> None:
     """Hear what a turn announces, if its protocol does so in clear."""
-    if turn["kind"] > DATAGRAM or flow["protocol"] < 0 or not matcher.announces[np.int64(flow["protocol"])]:
+    protocol = np.int64(flow["protocol"])
+    if protocol < 0 or not matcher.announces[protocol] or flow["inner"] >= 0 or turn["kind"] > DATAGRAM:
         return
     octets = streams.pool.octets if turn["source"] == FROM_POOL else wire
     announce(matcher, results.expected, flow, turn, octets, turn["at"], turn["at"] + turn["length"])
@@ -223,16 +223,20 @@ def note_rule(flow: Row, stream: Row, matcher: Matcher, payload: Any, hint: Int,
     """Write down which rule told a flow, how many payloads it took, and an application; give the evidence."""
     octets, at, end = payload
     protocol, evidence = decided >> 8, decided & 255
-    if flow["application"] < 0:
-        application = tell_application(matcher, protocol, octets, at, end, hint)
-        if application >= 0:
-            flow["application"] = application
-            flow["told"] = TOLD_BY_SIGNATURE
     if evidence == BY_HANDSHAKE and flow["parent"] >= 0:
         evidence = BY_EXPECTATION
-    rule = rule_of(matcher, protocol, octets, at, end, hint)
-    if evidence == BY_SIGNATURE and rule >= matcher.rules[len(matcher.rules) - 1]:
-        evidence = BY_STRUCTURE
+    rule, every = np.int64(-1), matcher.rules[len(matcher.rules) - 1]
+    # First what tells the protocol, then, behind all of those, what tells an application.
+    for runs in (matcher.rules, matcher.telling):
+        fit = first_fit(matcher.lookup, runs[protocol], runs[protocol + 1], octets, at, end, hint)
+        if fit >= every and flow["application"] < 0 and matcher.told[fit - every] >= 0:
+            flow["application"] = matcher.told[fit - every]
+            flow["told"] = TOLD_BY_SIGNATURE
+        elif 0 <= fit < every:
+            rule = fit
+    if rule < 0 and matcher.kernels[protocol] >= 0:
+        rule = every + matcher.kernels[protocol]
+        evidence = BY_STRUCTURE if evidence == BY_SIGNATURE else evidence
     if stream["outer"] < 0:
         flow["rule"] = rule
         flow["took"] = min(np.int64(stream["looked"][0]) + np.int64(stream["looked"][1]) + 1, 255)
@@ -249,7 +253,7 @@ def build_identify(protocols: Sequence[Protocol]) -> Kernel[..., None]:
         matcher, found = tools
         for word in range(CANDIDATE_WORDS):
             found[word] = 0
-        answer = look(matcher, octets, at, end, hint_of(turn), found)
+        answer = look(matcher.lookup, octets, at, end, hint_of(turn), found)
         if answer >= 0:
             sure = answer & 255
             return answer >> 8 << 8 | (BY_PORT_AND_SIGNATURE if sure == 1 else BY_SIGNATURE)
@@ -289,7 +293,6 @@ def build_identify(protocols: Sequence[Protocol]) -> Kernel[..., None]:
                 note_prelude(flow, stream, streams, side, decided, matcher)
                 return
             settle_flow(flow, stream, streams, protocol, evidence, matcher)
-            listen(wire, turn, streams, flow, matcher, results)
             if stream["state"] == DISSECTING:
                 if stream["held_length"][1 - side] > 0:
                     route_held(results, turn, 1 - side, protocol)
@@ -312,12 +315,11 @@ def build_identify(protocols: Sequence[Protocol]) -> Kernel[..., None]:
             state = stream["state"]
             if state == DISSECTING:
                 route(results, turn, np.int64(stream["protocol"]))
-                if matcher.announces[np.int64(stream["protocol"])]:
-                    listen(wire, turn, streams, flows.rows[turn["flow"]], matcher, results)
             elif state == IDENTIFYING:
                 identify_turn(wire, turn, streams, flows.rows[turn["flow"]], matcher, results)
             elif state == WATCHED:
                 watch_turn(wire, turn, streams, flows.rows[turn["flow"]], matcher, results)
+            listen(wire, turn, streams, flows.rows[turn["flow"]], matcher, results)
         results.count[PROGRESS] = 0
 
     return identify

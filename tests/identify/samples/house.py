@@ -259,5 +259,6 @@ SAMPLES = [
         4001,
         h("1c000100 00000000 00000000 2b00") + b"192-0-2-1.edge.sd-rtn.com" + bytes(8),
         "a session's name",
+        ONLY_PORT,
     ),
 ]

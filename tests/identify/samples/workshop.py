@@ -27,6 +27,7 @@ SAMPLES = [
         1666,
         b"\x40\x40\0\0\0cmpfile\0\0\0\0\0\0client\0\x02\0\0\x0083\0func\0\x08\0\0\0protocol\0" + bytes(8),
         "variables of the client",
+        ONLY_PORT,
     ),
     Sample(
         "cvs-pserver",
@@ -96,6 +97,7 @@ SAMPLES = [
         5001,
         h("00000000 00000001 00001389 00000000 00000000 ffffd8f0") + (b"0123456789" * 60)[24:],
         "client header, then digits",
+        ONLY_PORT,
     ),
     Sample(
         "twamp-control",

@@ -1,6 +1,6 @@
 """What developers' tools speak: debuggers, compilers that share work, version control, machines' monitors."""
 
-from sonde.schema import YES, At, Has, Length, Only, Protocol, Signature, begins
+from sonde.schema import MAYBE, YES, At, Has, Length, Only, Protocol, Signature, begins
 
 JDWP = Protocol(
     "jdwp",
@@ -63,8 +63,7 @@ PERFORCE = Protocol(
     tcp_ports=(1666,),
     # Variables with lengths; a client tells its function, "protocol".
     signatures=(
-        Signature((Has(b"func\0\x08\0\0\0protocol\0", 5, 4000),), YES, "orig", "tcp", 40),
-        Signature((Has(b"func\0\x08\0\0\0protocol\0", 5, 4000),), YES, "resp", "tcp", 40),
+        Signature((Has(b"func\0\x08\0\0\0protocol\0", 5, 4000),), MAYBE, transport="tcp", min_length=40, own_port=True),
     ),
 )
 CVS = Protocol(

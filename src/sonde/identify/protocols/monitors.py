@@ -102,7 +102,9 @@ IPERF2 = Protocol(
     tcp_ports=(5001,),
     udp_ports=(5001,),
     # Buffers are filled with the last digit of each octet's place, behind what heads them.
-    signatures=(Signature((At(80, b"0123456789012345678901234567890123456789"),), YES, "orig", min_length=200),),
+    signatures=(
+        Signature((At(80, b"0123456789012345678901234567890123456789"),), MAYBE, "orig", min_length=200, own_port=True),
+    ),
     aliases={"ndpi": ("TargusDataspeed",), "wireshark": ("iperf2",)},
 )
 TWAMP = Protocol(

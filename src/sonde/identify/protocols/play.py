@@ -202,14 +202,8 @@ AGORA = Protocol(
     udp_ports=(4000, 4001, 4002, 4003, 4004, 4005, 8000, 9700, 25000),
     # Names of its edge stand in clear in what begins a session.
     signatures=tuple(
-        Signature(
-            (Has(name, 8, 256), Only(0, 1, bytes(octet for octet in range(256) if octet not in b"\x16\x14\x15\x17"))),
-            YES,
-            "both",
-            "udp",
-            32,
-        )
-        for name in (b".edge.sd-rtn.com", b".edge.agora.io", b".sd-rtn.com", b"ap.agora.io")
+        Signature((Has(name, 8, 256),), MAYBE, "both", "udp", 32, own_port=True)
+        for name in (b".edge.sd-rtn.com", b".edge.agora.io")
     ),
     aliases={"ndpi": ("SD-RTN",)},
 )
