@@ -12,24 +12,18 @@ from tests.identify.samples import SAMPLES
 FREE_PORT = 39999  # registered for nothing
 FIRST_MESSAGES = 2  # of an exchange: what opens it, and what answers
 
-# Who considers payloads of another, on a port that says nothing; the other side must agree, so nothing is named.
+# Who considers payloads of another that are not sure, on a port that says nothing; the other side must agree.
 CONSIDERED = {
-    ("afp", "nrpe"): "both begin with a zero, a small number, and a length",
     ("dict", "ftp"): "220 greets in DICT, FTP, SMTP and VMware's daemon",
-    ("dict", "smtp"): "as above",
-    ("dicom", "modbus"): "a length where Modbus has one, behind zeros",
-    ("discord-voice", "nfs"): "zeros where an accepted reply of RPC has them",
-    ("discord-voice", "portmap"): "as above",
+    ("dict", "smtp"): "as in DICT",
     ("fins", "rtp"): "0x80 begins both",
     ("ftp", "pop3"): "USER logs in to both",
     ("ftp", "smtp"): "220 greets",
     ("gelf", "ntp"): "flags of NTP may have any of 20 values",
     ("iax", "rtp"): "0x80 begins both",
-    ("ldap", "modbus"): "zeros and a length",
     ("lifx", "nfs"): "zeros where an accepted reply of RPC has them",
     ("lifx", "portmap"): "as above",
     ("raknet", "bittorrent"): "uTP's header has hardly a fixed bit",
-    ("smtp", "ftp"): "220 greets",
     ("srt", "rtp"): "0x80 begins both",
     ("tftp", "gamespy-query"): "answers of GameSpy begin with a zero",
     ("vmware-auth", "ftp"): "220 greets",

@@ -119,6 +119,8 @@ TOLD = [
         "gnutella-transfer",
         "HUGE §3",
     ),
+    ("http", b"RPC_IN_DATA /rpc/rpcproxy.dll?server:593 HTTP/1.1\r\n\r\n", "rpc-over-http-proxy", "MS-RPCH §2.1.2.1"),
+    ("http", b"GET /;stream HTTP/1.1\r\nIcy-MetaData: 1\r\n\r\n", "icecast-http", "SHOUTcast"),
     ("http", b"GET /manual.m3u8x HTTP/1.1\r\nHost: x\r\n\r\n", None, "another ending"),
     (
         "dcerpc",

@@ -24,6 +24,8 @@ _TOLD: tuple[tuple[str, tuple[Signature, ...]], ...] = (
     ("gnutella-transfer", _fields(b"X-Gnutella-Content-URN")),
     ("windows-update", _has(b"User-Agent: Microsoft-Delivery-Optimization/", b"User-Agent: Windows-Update-Agent/")),
     ("webdav", begins(*_METHODS, verdict=YES, side="orig", transport="tcp")),
+    ("rpc-over-http-proxy", begins("RPC_IN_DATA ", "RPC_OUT_DATA ", verdict=YES, side="orig", transport="tcp")),
+    ("icecast-http", _fields(b"Icy-MetaData")),
     ("ipp", _has(b": application/ipp\r\n")),
     ("soap", _fields(b"SOAPAction")),
     ("soap", _has(b": application/soap+xml")),
