@@ -58,7 +58,7 @@ from sonde.content.heads import Address, Head
 from sonde.content.part import Part, described, part_of
 from sonde.content.trace import addresses_in, authentication_of, path_of
 from sonde.content.verdicts import Evidence, judge
-from sonde.wire import Ints, Wire
+from sonde.wire import Wire
 
 MOST_HEAD = 256 << 10  # octets of one head that are kept
 MOST_PARTS = 1000  # of a message that are described
@@ -66,10 +66,22 @@ MOST_COUNTED = 20_000  # of a message that are looked for
 LONGEST_LINE = 998  # RFC 5322 §2.1.1
 MOST_DESKS = 16  # kept for the next messages: their arrays need not be looked at anew
 _AUTOMATIC = re.compile(r"no|auto-[a-z]{1,20}")
+NOTHING: Wire = np.empty(0, np.uint8)
 NESTED = {"message/rfc822", "message/global"}
 
 
-_desks: list[Desk] = []
+class Table:
+    """A desk with what makes its use quick."""
+
+    def __init__(self, desk: Desk) -> None:
+        """Look at its arrays as memory, which is read and written quicker, and bind the kernel that fills them."""
+        self.desk = desk
+        self.state = memoryview(desk.state.data)
+        self.made = memoryview(desk.out.data)
+        self.scan = scan.bind(desk)
+
+
+_tables: list[Table] = []
 
 
 class Taker(Protocol):
@@ -134,12 +146,13 @@ class MessageReader:
     def __init__(self, number: int, *, dotted: bool = False, taker: Taker | None = None) -> None:
         """Begin a message; `dotted` says that lines which begin with a dot have one more."""
         self.number, self.dotted, self.taker = number, dotted, taker
-        self.desk = _desks.pop() if _desks else new_desk()
+        self.table = _tables.pop() if _tables else Table(new_desk())
+        self.desk = self.table.desk
         reset(self.desk)
-        self.state: Ints = self.desk.state
-        self.made = memoryview(self.desk.out.data)
+        self.state = self.table.state
+        self.made = self.table.made
         self.tree = Tree()
-        self.rest: Wire = np.empty(0, np.uint8)
+        self.rest = NOTHING
         self.head = bytearray()
         self.top: Head | None = None
         self.header_size = 0
@@ -179,19 +192,19 @@ class MessageReader:
 
     def _scan(self, octets: Wire) -> None:
         wire = np.concatenate([self.rest, octets]) if len(self.rest) else octets
-        at, end = 0, len(wire)
-        while at < end or self.state[OVER]:
+        at, end, state, scan_some = 0, len(wire), self.state, self.table.scan
+        while at < end or state[OVER]:
             before = at
-            at = int(scan(wire, at, min(end, at + AT_ONCE), self.desk))
-            self._take(self.made[: self.state[WRITTEN]], at - before)
-            event = self.state[EVENT]
+            at = scan_some(wire, at, min(end, at + AT_ONCE))
+            self._take(self.made[: state[WRITTEN]], at - before)
+            event = state[EVENT]
             if event == HEAD_END:
                 self._end_head()
             elif event == BOUNDARY:
                 self._meet_boundary()
             elif at == end or at == before:
                 break
-        self.rest = wire[at:].copy() if at < end else np.empty(0, np.uint8)
+        self.rest = wire[at:].copy() if at < end else NOTHING
 
     def _take(self, made: memoryview, used: int) -> None:
         if self.state[PHASE] == HEAD:
@@ -253,7 +266,7 @@ class MessageReader:
         if state[DEPTH] >= MOST_DEPTH or tree.levels >= MOST_DEPTH:
             self.odd.add("too_deep")
             return
-        which = int(state[DEPTH])
+        which = state[DEPTH]
         base = which * MOST_BOUNDARY
         self.desk.boundaries[base : base + len(boundary)] = np.frombuffer(boundary, np.uint8)
         self.desk.lengths[which] = len(boundary)
@@ -272,7 +285,7 @@ class MessageReader:
         if state[PHASE] == HEAD:
             self._end_head_early()
         self._end_leaf()
-        which = int(state[WHICH])
+        which = state[WHICH]
         if len(tree.bodies) - 1 > which:
             self.odd.add("boundary_not_closed")
         del tree.bodies[which + 1 :]
@@ -358,8 +371,8 @@ class MessageReader:
             self.odd.add("boundary_not_closed")
         self._note_lines()
         message = Message(self._fields(known), self.parts)
-        if len(_desks) < MOST_DESKS:
-            _desks.append(self.desk)
+        if len(_tables) < MOST_DESKS:
+            _tables.append(self.table)
         return message
 
     def _end_lines(self) -> None:
@@ -423,7 +436,7 @@ class MessageReader:
         verdicts, reasons = judge(seen)
         fields["verdicts"], fields["reasons"] = verdicts or None, reasons or None
         for name in ("from", "date", "subject", "message-id", "to"):
-            if len(head.all(name)) > 1:
+            if head.has_many(name):
                 self.odd.add("header_twice")
         if len(senders) > 1:
             self.odd.add("several_authors")
@@ -441,7 +454,7 @@ class MessageReader:
                 "depth": self.tree.levels,
                 "size": self.size,
                 "header_size": self.header_size,
-                "header_fields": len(head.fields),
+                "header_fields": head.count,
                 "sha256": self.digest.hexdigest(),
                 "complete": self.is_whole,
                 "partial": known.is_partial,

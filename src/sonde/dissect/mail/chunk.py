@@ -11,8 +11,8 @@ from sonde.schema import CONTENT, PERSON, PROTOCOL, U32, Field, Octets, Record, 
 from sonde.table.out import MAX_TEXT, close_row, open_row, save
 from sonde.wire import Int, Row, Wire, kernel
 
-# What a chunk says of itself and of its connection: the first or last of its message; lines are stuffed
-# with dots; octets are missing before it; the message is not whole; only a part of one was asked for;
+# What a chunk says of itself and of its connection: the first or last of its message; some lines are stuffed
+# with a dot; octets are missing before it; the message is not whole; only a part of one was asked for;
 # credentials went in clear; STARTTLS was stripped; what looks like the end of data was none; the
 # client fetches it.
 FIRST, LAST, DOTTED, AFTER_GAP, CUT_SHORT, PARTIAL, CREDENTIALS, STRIPPED, SMUGGLED, FETCHED = (

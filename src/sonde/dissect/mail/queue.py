@@ -58,6 +58,7 @@ FIELDS = (
     ("phase", "u1"),  # of the client
     ("server", "u1"),  # 1 + the side that serves; 0 not known
     ("ended", "u1"),
+    ("dotted", "u1"),  # a line of the octets at hand begins with a dot
     ("first", "u1"),  # no octet of the message was handed on yet
     ("last_chunk", "u1"),
     ("lmtp", "u1"),

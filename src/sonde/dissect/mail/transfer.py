@@ -48,7 +48,7 @@ def hand_on(wire: Wire, at: Int, end: Int, conn: Row, marks: Int, out: Outs) -> 
         marks |= FIRST
         put_sender(out.mail_chunk, conn, conn["sender"], np.int64(conn["sender_length"]), conn["message"])
     conn["first"] = 0
-    if out.smtp.rows[conn["row"]]["transfer"] == BY_DATA:
+    if out.smtp.rows[conn["row"]]["transfer"] == BY_DATA and conn["dotted"] == 1:
         marks |= DOTTED
     marks |= CREDENTIALS if conn["credentials"] == 1 else 0
     marks |= STRIPPED if conn["stripped"] == 1 else 0
@@ -105,7 +105,7 @@ def lose_octets(conn: Row, missing: Int, in_chunk: bool, out: Outs) -> None:
     if in_chunk:
         conn["left"] = max(np.int64(conn["left"]) - missing, 0)
     nothing = out.mail_chunk.text
-    marks = AFTER_GAP | (FIRST if conn["first"] == 1 else 0) | (DOTTED if record["transfer"] == BY_DATA else 0)
+    marks = AFTER_GAP | (FIRST if conn["first"] == 1 else 0)
     conn["first"] = 0
     put_chunk(out.mail_chunk, conn, nothing, 0, 0, conn["message"], marks)
 
