@@ -52,6 +52,7 @@ def test_a_word_is_written_as_it_is_spelt(value: int, at: int) -> None:
     assert target.tobytes() == bytes([7] * at) + value.to_bytes(8, "big") + bytes([7] * (8 - at))
 
 
+@pytest.mark.compiled
 @pytest.mark.parametrize("at", [-1, -8, 1, 8, 1 << 40])
 def test_a_word_beyond_the_octets_is_not_written(at: int) -> None:
     with pytest.raises((KernelFault, IndexError)):

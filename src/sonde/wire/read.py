@@ -144,8 +144,6 @@ def warm(wire: Wire, at: Int, end: Int) -> Int:
 @kernel(emit="put64")
 def put64(target: Wire, at: Int, value: np.uint64) -> Int:
     """Write a 64-bit number; give the place behind."""
-    if at < 0:
-        raise IndexError("index is out of bounds")
     for place in range(8):
         target[at + place] = value >> np.uint64(56 - 8 * place) & np.uint64(255)
     return at + 8
