@@ -88,13 +88,22 @@ class Taker(Protocol):
     """Who may keep content under an authorisation; without one nothing is kept."""
 
     def raw(self, octets: memoryview) -> None:
-        """Take octets of the whole message."""
+        """Take octets of the whole message, before they are read."""
 
-    def part(self, place: str, octets: memoryview) -> None:
-        """Take decoded octets of a part."""
+    def know(self, head: Head, size: int) -> None:
+        """Know the message's head, which is the first `size` of its octets."""
 
-    def end_part(self, place: str, *, is_attachment: bool) -> None:
-        """Know that a part is over."""
+    def begin_part(self, *, is_attachment: bool) -> None:
+        """Know that a part begins."""
+
+    def part(self, octets: memoryview) -> None:
+        """Take decoded octets of that part."""
+
+    def end_part(self) -> str | None:
+        """Know that it is over; give the name under which it is kept, if it is."""
+
+    def finish(self) -> list[str]:
+        """Know that the message is over; give the names under which it is kept."""
 
 
 @dataclass
@@ -219,7 +228,7 @@ class MessageReader:
             if len(made):
                 self.tree.part.take(made)
                 if self.taker is not None:
-                    self.taker.part(self.tree.part.place, made)
+                    self.taker.part(made)
 
     def _end_head(self) -> None:
         """Know the part from its head, and how to read what follows."""
@@ -228,6 +237,8 @@ class MessageReader:
         tree, state = self.tree, self.state
         if self.top is None:
             self.top = head
+            if self.taker is not None:
+                self.taker.know(head, self.header_size)
         tree.count += 1
         part = part_of(tree.place, head, tree.default)
         tree.part = part
@@ -249,8 +260,8 @@ class MessageReader:
             tree.place += ".1" if tree.place.count(".") < MOST_DEPTH else ""
             tree.default = "text/plain"
             state[PHASE] = HEAD
-        elif part.encoding not in ("", "7bit", "8bit", "binary") and part.phase == BASE64:
-            state[PHASE] = BASE64
+        if self.taker is not None and part.is_leaf:
+            self.taker.begin_part(is_attachment=part.is_attachment)
 
     def _open_body(self, part: Part) -> None:
         """Expect the boundaries of a multipart body (RFC 2046 §5.1)."""
@@ -334,19 +345,16 @@ class MessageReader:
         self.tree.part = None
         if part is None:
             return
-        is_attachment = False
+        kept = self.taker.end_part() if self.taker is not None and part.is_leaf else None
         if len(self.parts) < MOST_PARTS:
             row, links = described(part, self.number)
+            row["vault_object"] = kept
             self.parts.append(row)
-            is_attachment = bool(row["is_attachment"])
             if links is not None:
                 self.mismatches += links.mismatches[: max(0, 20 - len(self.mismatches))]
         else:
             self.odd.add("parts_cut")
-            is_attachment = part.file_name is not None
-        self.attachments += is_attachment
-        if self.taker is not None and part.is_leaf:
-            self.taker.end_part(part.place, is_attachment=is_attachment)
+        self.attachments += part.is_attachment
 
     def finish(self, known: Connection | None = None, *, is_complete: bool = True) -> Message:
         """End the message; give what it was."""
@@ -370,7 +378,9 @@ class MessageReader:
         if self.tree.bodies and not known.is_partial:
             self.odd.add("boundary_not_closed")
         self._note_lines()
+        kept = self.taker.finish() if self.taker is not None else None
         message = Message(self._fields(known), self.parts)
+        message.fields["vault_objects"] = kept or None
         if len(_tables) < MOST_DESKS:
             _tables.append(self.table)
         return message

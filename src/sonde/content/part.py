@@ -72,6 +72,11 @@ class Part:
         return ENCODINGS.get(self.encoding, PLAIN)
 
     @property
+    def is_attachment(self) -> bool:
+        """Say whether it is one, by its disposition or by having a file name (RFC 2183 §2)."""
+        return self.is_leaf and (self.disposition == "attachment" or self.file_name is not None)
+
+    @property
     def is_text(self) -> bool:
         """Say whether links may be in it."""
         return self.content_type in ("text/plain", "text/html", "")
@@ -134,7 +139,7 @@ def described(part: Part, number: int) -> tuple[dict[str, Any], Links | None]:
         "charset": charset if charset and _CHARSET.fullmatch(charset) else None,
         "encoding": part.encoding or None if part.encoding in ENCODINGS else None,  # another is told as an oddity
         "disposition": part.disposition if part.disposition in DISPOSITIONS else None,
-        "is_attachment": is_leaf and (part.disposition == "attachment" or part.file_name is not None),
+        "is_attachment": part.is_attachment,
         "file_name": part.file_name,
         "extension": extensions[0] if extensions and extensions[0] in KNOWN_EXTENSIONS else None,
         "double_extension": is_double(extensions) if part.file_name else None,

@@ -6,11 +6,12 @@ time is bounded: beyond that the message that has waited longest is ended as it 
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from ipaddress import IPv4Address, IPv6Address
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sonde.content import Connection, MailPartRecord, MailRecord, Message, MessageReader
+from sonde.content import Connection, MailPartRecord, MailRecord, Message, MessageReader, Taker
 from sonde.content.body import new_desk, scan
 from sonde.dissect.mail.chunk import (
     AFTER_GAP,
@@ -25,10 +26,14 @@ from sonde.dissect.mail.chunk import (
     STRIPPED,
 )
 from sonde.pipeline.lane import Batch
+from sonde.record.text import text_column, text_list_column
 from sonde.schema import Record, null_row
 from sonde.table.flows import KEY
 from sonde.table.out import LENGTH_BITS, LENGTH_MASK
 from sonde.wire import Meanwhile, Rows, Wire, interpreting
+
+if TYPE_CHECKING:
+    from sonde.pipeline.keeping import Keeper
 
 SCANNED = (np.empty(0, np.uint8), 0, 0, new_desk())  # what `scan` takes, for its types
 MOST_OPEN = 4096  # messages at a time
@@ -67,9 +72,9 @@ class Made:
 class MailDesk:
     """Reads the messages of a run."""
 
-    def __init__(self, own_domains: Sequence[str]) -> None:
-        """Judge by these domains of the operator's own."""
-        self.own_domains = own_domains
+    def __init__(self, own_domains: Sequence[str], keeper: "Keeper | None" = None) -> None:
+        """Judge by these domains of the operator's own; content is kept only by a keeper."""
+        self.own_domains, self.keeper = own_domains, keeper
         self.open: dict[tuple[int, int], Open] = {}
         self.made: dict[type[Record], Made] = {MailRecord: Made(), MailPartRecord: Made()}
         self.given_up = 0
@@ -118,10 +123,24 @@ class MailDesk:
             self._end(oldest)
         row = batch.rows[first]
         known = Connection(source=batch.dissector.protocol.name, own_domains=self.own_domains)
-        reader = MessageReader(name[1], dotted=bool(told & DOTTED))
+        taker = self._taker(batch, first) if self.keeper is not None else None
+        reader = MessageReader(name[1], dotted=bool(told & DOTTED), taker=taker)
         opened = Open(reader, known, int(row["ts"]), int(row["order"]), batch.keys[first].tobytes())
         self.open[name] = opened
         return opened
+
+    def _taker(self, batch: Batch, first: int) -> Taker | None:
+        """Give what keeps a message's content, as far as it is authorised."""
+        if self.keeper is None:
+            return None
+        row, key = batch.rows[first], batch.keys[first]
+        envelope: list[str] | None = None
+        if batch.dissector.protocol.name == "smtp":
+            sender = text_column(batch.text, row["sender"].reshape(1)).to_pylist()[0]
+            recipients = text_list_column(batch.text, row["recipients"].reshape(1)).to_pylist()[0]
+            envelope = [each for each in (sender, *(recipients or ())) if each]
+        server = server_of(int(key["resp_high"]), int(key["resp_low"]))
+        return self.keeper.taker(batch.dissector.protocol.name, server, envelope)
 
     def _learn(self, opened: Open, text: Wire, sender: int, told: int) -> None:
         known = opened.known
@@ -163,6 +182,12 @@ class MailDesk:
         rows["order"] = np.array(made.orders, np.int64)[order]
         keys = np.frombuffer(b"".join([made.keys[place] for place in order]), KEY)
         return rows, keys, [made.values[place] for place in order]
+
+
+def server_of(high: int, low: int) -> IPv4Address | IPv6Address:
+    """Give the address of two words, as flows hold it: IPv4 addresses as IPv6 has them (RFC 4291 §2.5.5.2)."""
+    found = IPv6Address(high << 64 | low)
+    return found.ipv4_mapped or found
 
 
 def _follows(spans: np.ndarray, starts: np.ndarray) -> np.ndarray:

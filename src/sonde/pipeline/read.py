@@ -28,6 +28,7 @@ from sonde.table.packets import DROPS
 
 if TYPE_CHECKING:
     from sonde.audit import AuditLog
+    from sonde.pipeline.keeping import Keeper
 
 CAPTURE_ENDINGS = (".pcap", ".pcapng", ".cap", ".dmp", ".ntar")
 PACKINGS = ("", ".gz", ".zst", ".xz", ".bz2")
@@ -162,8 +163,12 @@ def read_captures(
     digest: bool = False,
     progress: Callable[[int, int], None] = lambda frames, offset: None,
     audit: "AuditLog | None" = None,
+    keeper: "Keeper | None" = None,
 ) -> Reading:
-    """Read captures and write a dataset to `out`, whole or not at all; the audit log hears of it before."""
+    """Read captures and write a dataset to `out`, whole or not at all; the audit log hears of it before.
+
+    Content of mail goes to a keeper, and without one nowhere.
+    """
     if form not in FORMATS:
         raise OutputError(f"There is no format {form!r}; there are {', '.join(FORMATS)}.")
     began = time.monotonic()
@@ -172,7 +177,7 @@ def read_captures(
     aside = _make_aside(out)
     try:
         sink = open_sink(form, aside, {name: schema_of(plan, name) for name in sorted(plan.tables)})
-        recorder = Recorder(plan, sink)
+        recorder = Recorder(plan, sink, keeper)
         key = int.from_bytes(os.urandom(8), "big")
 
         def settle() -> None:
@@ -185,6 +190,8 @@ def read_captures(
         totals.bounds["messages_given_up"] = recorder.mail.given_up
         files = sink.close()
         manifest = _manifest(plan, totals, recorder, files, captures, form, digest=digest)
+        if keeper is not None:
+            manifest["content"] = keeper.account()
         (aside / MANIFEST).write_text(json.dumps(manifest, indent=1) + "\n", encoding="utf-8")
         if audit is not None:
             tell_output(audit, aside, out.name, manifest)

@@ -4,7 +4,7 @@ import os
 import threading
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
@@ -23,6 +23,9 @@ from sonde.table.out import LENGTH_BITS, LENGTH_MASK, shift_spans
 from sonde.table.permitted import Permitted
 from sonde.wire import Rows, Wire
 
+if TYPE_CHECKING:
+    from sonde.pipeline.keeping import Keeper
+
 # A table is written when so many rows of it wait, or rows with so many octets of text.
 ROWS_A_BATCH = 1 << 14
 TEXT_A_BATCH = 4 << 20
@@ -34,8 +37,8 @@ SPAN_KINDS = ("text", "octets", "text_list", "u32_list")
 class Recorder:
     """Gathers rows, builds batches of a good size, and passes them on."""
 
-    def __init__(self, plan: Plan, sink: Sink) -> None:
-        """Write what the plan wants to `sink`, through the plan's gate."""
+    def __init__(self, plan: Plan, sink: Sink, keeper: "Keeper | None" = None) -> None:
+        """Write what the plan wants to `sink`, through the plan's gate; content of mail goes to a keeper, if any."""
         self.plan, self.sink = plan, sink
         self.batches: dict[str, list[Batch]] = {}
         self.waiting: Counter[str] = Counter()
@@ -44,7 +47,7 @@ class Recorder:
         self.written: dict[str, set[tuple[Any, ...]]] = {}
         self.flows: list[Rows] = []
         self.titles: list[str | None] = [item.name for item in plan.applications.items]
-        self.mail = MailDesk(plan.gate.policy.mail_domains)
+        self.mail = MailDesk(plan.gate.policy.mail_domains, keeper)
         self.tally = Tally(new_sums(len(plan.protocol_names), len(self.titles)))
 
     def rehearse(self) -> None:
