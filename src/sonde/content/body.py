@@ -196,7 +196,9 @@ def scan(wire: Wire, at: Int, end: Int, desk: Desk) -> Int:
                 if matched(wire, at, stop, desk):
                     state[EVENT] = BOUNDARY
                     state[BREAK] = 0
-                    state[LINES] += 1
+                    if stop < end:
+                        state[LINES] += 1
+                        state[BARE_LF] += wire[stop - 1] != CR
                     return min(stop + 1, end)
             if state[PHASE] == HEAD and (wire[at] == LF or wire[at] == CR):
                 if wire[at] == CR and at + 1 == end and state[OVER] == 0:

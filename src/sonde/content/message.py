@@ -35,6 +35,7 @@ from sonde.content.body import (
     HEAD,
     HEAD_END,
     LAST_CR,
+    LINES,
     LONGEST,
     MOST_BOUNDARY,
     MOST_DEPTH,
@@ -126,6 +127,7 @@ class Connection:
     is_stripped: bool = False
     is_smuggled: bool = False
     is_partial: bool = False
+    is_stored: bool = False  # in a file, where lines may all end in LF
 
 
 @dataclass
@@ -377,7 +379,7 @@ class MessageReader:
         self._end_leaf()
         if self.tree.bodies and not known.is_partial:
             self.odd.add("boundary_not_closed")
-        self._note_lines()
+        self._note_lines(known)
         kept = self.taker.finish() if self.taker is not None else None
         message = Message(self._fields(known), self.parts)
         message.fields["vault_objects"] = kept or None
@@ -391,11 +393,12 @@ class MessageReader:
             end_lines(self.desk)
             self._take(self.made[: self.state[WRITTEN]], 0)
 
-    def _note_lines(self) -> None:
+    def _note_lines(self, known: Connection) -> None:
         state = self.state
-        for name, place in (("bare_cr", BARE_CR), ("bare_lf", BARE_LF)):
-            if state[place]:
-                self.odd.add(name)
+        if state[BARE_CR]:
+            self.odd.add("bare_cr")
+        if state[BARE_LF] and not (known.is_stored and state[BARE_LF] == state[LINES]):
+            self.odd.add("bare_lf")
         if state[LONGEST] > LONGEST_LINE:
             self.odd.add("long_line")
 

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from sonde.content import Head, MailPartRecord, MailRecord
 from sonde.pipeline.authorise import digest_of, open_grant
+from sonde.pipeline.mailboxes import domains_of, named_in
 from sonde.pipeline.plan import Plan
 from sonde.policy.activation import Seen
 from sonde.policy.allowed_signers import load_allowed_signers
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
 HEADERS, ATTACHMENTS, BODIES = "headers", "attachments", "bodies"
 MOST_HELD = 1 << 20  # octets of one message that may wait when more of its head comes
 MOST_OBJECTS = 128  # open at a time; each is an open file
-NAMED_IN = ("from", "sender", "reply-to", "to", "cc", "bcc")  # fields whose domains count where there is no envelope
 
 
 @dataclass(frozen=True)
@@ -184,25 +184,23 @@ class MailTaker:
         return self.kept
 
 
-def named_in(head: Head) -> list[str]:
-    """Give the mailboxes that a head names."""
-    return [each.address for name in NAMED_IN for each in head.addresses(name)]
-
-
-def domains_of(mailboxes: Sequence[str]) -> frozenset[str]:
-    """Give the domains of mailboxes, in lower case."""
-    found = {each.rpartition("@")[2].strip().rstrip(".>").lower() for each in mailboxes if "@" in each}
-    return frozenset(each for each in found if each)
-
-
 @contextmanager
 def keeping(
     wanted: Wanted | None, plan: Plan, audit: "AuditLog | None", captures: Sequence[str]
 ) -> Iterator[Keeper | None]:
-    """Open the vault of a run under an authorisation; PolicyError or VaultError where that may not be."""
+    """Open the vault of a run under an authorisation, if there is one, and close it."""
     if wanted is None:
         yield None
         return
+    keeper = open_keeper(wanted, plan, audit, captures)
+    try:
+        yield keeper
+    finally:
+        keeper.close()
+
+
+def open_keeper(wanted: Wanted, plan: Plan, audit: "AuditLog | None", captures: Sequence[str]) -> Keeper:
+    """Open the vault of a run under an authorisation; PolicyError or VaultError where that may not be."""
     policy = plan.gate.policy
     path = wanted.authorisation
     if audit is None:
@@ -212,23 +210,17 @@ def keeping(
     if wanted.signers is None:
         raise PolicyError(f"{path} must be signed; name who may sign with --signers FILE.")
     if not {table_name(MailRecord), table_name(MailPartRecord)} & plan.tables:
-        raise PolicyError(
-            "Content of mail comes with the tables mail and mail_part; let --tables or the policy have one."
-        )
+        told = "Content of mail comes with the tables mail and mail_part"
+        raise PolicyError(f"{told}; let --tables or the policy have one.")
     now = datetime.now(UTC)
     seen = Seen(audit.seen_nonces, audit.seen_ids, datetime.fromisoformat(audit.latest) if audit.latest else None)
     grant = open_grant(path, policy, load_allowed_signers(wanted.signers), seen=seen, audit=audit.append, now=now)
     try:
         capture = _capture(captures, grant.terms.captures, path)
-        vault = Vault(wanted.vault, grant)
+        return Keeper(Vault(wanted.vault, grant), capture)
     except BaseException:
         grant.close()
         raise
-    keeper = Keeper(vault, capture)
-    try:
-        yield keeper
-    finally:
-        keeper.close()
 
 
 def _capture(captures: Sequence[str], named: Sequence[str], path: Path) -> str:
@@ -243,4 +235,4 @@ def _capture(captures: Sequence[str], named: Sequence[str], path: Path) -> str:
     return found
 
 
-__all__ = ["Keeper", "MailTaker", "Wanted", "keeping"]
+__all__ = ["Keeper", "MailTaker", "Wanted", "keeping", "open_keeper"]

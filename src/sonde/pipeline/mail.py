@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from sonde.pipeline.keeping import Keeper
 
 SCANNED = (np.empty(0, np.uint8), 0, 0, new_desk())  # what `scan` takes, for its types
+LOW_WORD = (1 << 64) - 1
 MOST_OPEN = 4096  # messages at a time
 
 
@@ -49,6 +50,17 @@ class Open:
     order: int
     key: bytes
     is_complete: bool = True
+
+
+@dataclass(frozen=True)
+class Met:
+    """Where and when a message was met that comes by no capture; its number tells it from others."""
+
+    number: int
+    stamp_ns: int
+    client: IPv4Address | IPv6Address | None = None
+    port: int = 0
+    server: IPv4Address | IPv6Address | None = None
 
 
 @dataclass(slots=True)
@@ -159,11 +171,26 @@ class MailDesk:
             start = sender >> LENGTH_BITS
             known.return_path = text[start : start + (sender & LENGTH_MASK)].tobytes().decode("utf-8", "replace")
 
-    def _end(self, name: tuple[int, int]) -> None:
-        opened = self.open.pop(name)
+    def begin(self, known: Connection, place: "Met", taker: Taker | None = None) -> Open:
+        """Begin a message that comes by no capture; its octets go to `reader`, and `end` makes its rows."""
+        known.own_domains = self.own_domains
+        key = np.zeros(1, KEY)
+        key["frame"] = place.number
+        for side, address, port in (("orig", place.client, place.port), ("resp", place.server, 0)):
+            if address is not None:
+                words = int(address) if isinstance(address, IPv6Address) else 0xFFFF << 32 | int(address)
+                key[f"{side}_high"], key[f"{side}_low"], key[f"{side}_port"] = words >> 64, words & LOW_WORD, port
+        reader = MessageReader(place.number & 0xFFFFFFFF, taker=taker)
+        return Open(reader, known, place.stamp_ns, place.number, key.tobytes())
+
+    def end(self, opened: Open) -> None:
+        """Make the rows of a message that is over."""
         message: Message = opened.reader.finish(opened.known, is_complete=opened.is_complete)
         self.made[MailRecord].add([message.fields], opened)
         self.made[MailPartRecord].add(message.parts, opened)
+
+    def _end(self, name: tuple[int, int]) -> None:
+        self.end(self.open.pop(name))
 
     def finish(self) -> None:
         """End what is still open: the input is over."""
@@ -228,4 +255,4 @@ def feed(reader: MessageReader, text: Wire, spans: np.ndarray, marks: np.ndarray
         at = gap
 
 
-__all__ = ["MailDesk"]
+__all__ = ["MailDesk", "Met", "Open"]

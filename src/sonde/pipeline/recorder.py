@@ -18,6 +18,7 @@ from sonde.pipeline.tally import Tally, new_sums
 from sonde.record import FlowRecord, build_columns, declared, flow_columns
 from sonde.schema import Record, columns, row_dtype, table_name
 from sonde.sink import Sink
+from sonde.table.arrow import without
 from sonde.table.flows import BY_IP_PROTOCOL, FLOW, KEY
 from sonde.table.out import LENGTH_BITS, LENGTH_MASK, shift_spans
 from sonde.table.permitted import Permitted
@@ -77,8 +78,7 @@ class Recorder:
 
     def _take_mail(self, batch: Batch) -> None:
         self.mail.take(batch)
-        for record, made in self.mail.made.items():
-            self.waiting[table_name(record)] = len(made.values)
+        self.take_counts()
 
     def settle(self) -> None:
         """Write what is enough for a batch; called between blocks, so that lanes make no difference."""
@@ -99,7 +99,7 @@ class Recorder:
     def finish(self) -> None:
         """Write what is left."""
         self.mail.finish()
-        self.waiting.update({table_name(record): len(made.values) for record, made in self.mail.made.items()})
+        self.take_counts()
         names = list(self.waiting)
         if not self.sink.tables_apart:
             for name in names:
@@ -135,7 +135,17 @@ class Recorder:
                 column.name: [value.get(column.name) for value in values] for column in columns(record)
             },
         )  # fmt: skip
+        for side in ("orig", "resp"):  # what came by no capture has addresses only as far as its server told them
+            unknown = (keys[f"{side}_high"] == 0) & (keys[f"{side}_low"] == 0)
+            if unknown.any():
+                made[f"{side}_ip"] = without(made[f"{side}_ip"], unknown)
+                made[f"{side}_port"] = without(made[f"{side}_port"], unknown)
         self._write(self.plan.gate.permit(name, {each: made[each] for each in kinds if each in made}, kinds))
+
+    def take_counts(self) -> None:
+        """Know how many rows of messages wait, where they came by no capture."""
+        for record, made in self.mail.made.items():
+            self.waiting[table_name(record)] = len(made.values)
 
     def _flush_flows(self) -> None:
         if not self.flows:
