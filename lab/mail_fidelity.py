@@ -81,10 +81,10 @@ def said_by_email(octets: bytes) -> dict[str, object]:
     for part in found.walk():
         if not part.is_multipart():
             payload = part.get_payload(decode=True)
-            octets = payload if isinstance(payload, bytes) else b""
+            body = payload if isinstance(payload, bytes) else b""
             # `email` gives base 64 back undecoded where letters are missing; then it has no digest to compare.
-            given_up = str(part["Content-Transfer-Encoding"]).lower() == "base64" and octets == as_it_stands(part)
-            parts.append(None if octets and given_up else hashlib.sha256(octets).hexdigest())
+            given_up = str(part["Content-Transfer-Encoding"]).lower() == "base64" and body == as_it_stands(part)
+            parts.append(None if body and given_up else hashlib.sha256(body).hexdigest())
     head = {name: decoded(found.get(name)) for name in ("Subject", "From", "Message-ID")}
     return {"sha256": hashlib.sha256(octets).hexdigest(), "parts": parts, **head}
 
