@@ -1,10 +1,7 @@
 """`sonde.read`: captures in, a dataset out."""
 
 import hashlib
-import json
 import os
-import shutil
-import tempfile
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -14,12 +11,13 @@ from typing import TYPE_CHECKING, Any
 import sonde
 from sonde.flow import Limits
 from sonde.identify import Applications
-from sonde.pipeline.account import accept_policy, tell_output
+from sonde.pipeline.account import accept_policy
 from sonde.pipeline.places import keys_folder
 from sonde.pipeline.plan import MIB, Plan, PlanError, choose_tables, registry
 from sonde.pipeline.recorder import Recorder, schema_of
 from sonde.pipeline.run import Totals, read_all
 from sonde.pipeline.tally import Tally
+from sonde.pipeline.whole import OutputError, whole
 from sonde.policy import Gate, Keys, Policy
 from sonde.policy.terms import KEEP
 from sonde.sink import FORMATS, open_sink
@@ -28,14 +26,10 @@ from sonde.table.packets import DROPS
 
 if TYPE_CHECKING:
     from sonde.audit import AuditLog
+    from sonde.pipeline.keeping import Keeper
 
 CAPTURE_ENDINGS = (".pcap", ".pcapng", ".cap", ".dmp", ".ntar")
 PACKINGS = ("", ".gz", ".zst", ".xz", ".bz2")
-MANIFEST = "manifest.json"
-
-
-class OutputError(ValueError):
-    """Output that cannot be made; the message is for the user."""
 
 
 @dataclass
@@ -98,6 +92,11 @@ def default_lanes() -> int:
     return max(1, min((os.cpu_count() or 1) - 1, 4))
 
 
+def default_seed() -> int:
+    """Give a seed by chance, for an input that is never read again."""
+    return int.from_bytes(os.urandom(8), "big") >> 1
+
+
 def make_plan(  # noqa: PLR0913 - each by keyword: they are the options of `sonde read`
     tables: Iterable[str] | None = None,
     policy: str = "default",
@@ -105,6 +104,7 @@ def make_plan(  # noqa: PLR0913 - each by keyword: they are the options of `sond
     keys: Path | None = None,
     signers: Path | None = None,
     audit: "AuditLog | None" = None,
+    check: Callable[[Policy], None] = lambda policy: None,
     lanes: int = 0,
     memory: int = 512 * MIB,
     checksums: str = "ignore",
@@ -117,9 +117,9 @@ def make_plan(  # noqa: PLR0913 - each by keyword: they are the options of `sond
 
     `keys` is the folder of keys, the user's by default. With an audit log, a policy of a lower
     version than it has seen is refused, and it is told what is in force, what is refused, and
-    which keys are made.
+    which keys are made. `check` raises PolicyError for a policy that is unfit for what is to be done.
     """
-    terms = accept_policy(policy, signers, audit)
+    terms = accept_policy(policy, signers, audit, check)
     lists = tuple(applications)
     if lists:
         _refuse_lists_that_tell_names(terms)
@@ -162,17 +162,20 @@ def read_captures(
     digest: bool = False,
     progress: Callable[[int, int], None] = lambda frames, offset: None,
     audit: "AuditLog | None" = None,
+    keeper: "Keeper | None" = None,
 ) -> Reading:
-    """Read captures and write a dataset to `out`, whole or not at all; the audit log hears of it before."""
+    """Read captures and write a dataset to `out`, whole or not at all; the audit log hears of it before.
+
+    Content of mail goes to a keeper, and without one nowhere.
+    """
     if form not in FORMATS:
         raise OutputError(f"There is no format {form!r}; there are {', '.join(FORMATS)}.")
     began = time.monotonic()
     captures = find_captures(paths)
     plan.gate.keys.destroy_expired()
-    aside = _make_aside(out)
-    try:
-        sink = open_sink(form, aside, {name: schema_of(plan, name) for name in sorted(plan.tables)})
-        recorder = Recorder(plan, sink)
+    with whole(out, audit) as prepared:
+        sink = open_sink(form, prepared.aside, {name: schema_of(plan, name) for name in sorted(plan.tables)})
+        recorder = Recorder(plan, sink, keeper)
         key = int.from_bytes(os.urandom(8), "big")
 
         def settle() -> None:
@@ -184,40 +187,11 @@ def read_captures(
         recorder.finish()
         totals.bounds["messages_given_up"] = recorder.mail.given_up
         files = sink.close()
-        manifest = _manifest(plan, totals, recorder, files, captures, form, digest=digest)
-        (aside / MANIFEST).write_text(json.dumps(manifest, indent=1) + "\n", encoding="utf-8")
-        if audit is not None:
-            tell_output(audit, aside, out.name, manifest)
-        _commit(aside, out, audit)
-    except BaseException as error:
-        shutil.rmtree(aside, ignore_errors=True)
-        if isinstance(error, OSError):  # what cannot be read of an input is damage, and no error
-            reason = os.strerror(error.errno) if error.errno else str(error)
-            raise OutputError(f"{out} cannot be written: {reason}; nothing of it is left.") from None
-        raise
+        manifest = prepared.manifest = _manifest(plan, totals, recorder, files, captures, form, digest=digest)
+        if keeper is not None:
+            manifest["content"] = keeper.account()
     damaged = any(report.damage for report in totals.reports)
     return Reading(out, manifest, totals, recorder.tally, plan, time.monotonic() - began, damaged)
-
-
-def _make_aside(out: Path) -> Path:
-    """Make the folder in which output is prepared, beside its final place."""
-    try:
-        if out.exists() and (not out.is_dir() or any(out.iterdir())):
-            raise OutputError(f"{out} exists already; remove it or choose another place with -o.")
-        out.parent.mkdir(parents=True, exist_ok=True)
-        return Path(tempfile.mkdtemp(prefix=f".{out.name}.", suffix=".partial", dir=out.parent))
-    except OSError as error:
-        raise OutputError(f"{out} cannot be written ({error.strerror}); choose another place with -o.") from None
-
-
-def _commit(aside: Path, out: Path, audit: "AuditLog | None") -> None:
-    try:
-        aside.chmod(0o755)
-        aside.rename(out)
-    except OSError:
-        if audit is not None:
-            audit.append("degraded", {"what": "output", "reason": "the dataset could not be renamed to its place"})
-        raise
 
 
 def _manifest(
@@ -242,7 +216,7 @@ def _manifest(
         }
         place = Path(path)
         if path != "-" and place.is_file():
-            entry["modified_ns"] = _cut(plan, place.stat().st_mtime_ns)
+            entry["modified_ns"] = cut_time(plan, place.stat().st_mtime_ns)
             if digest:
                 with place.open("rb") as file:
                     entry["sha256"] = hashlib.file_digest(file, "sha256").hexdigest()
@@ -254,10 +228,10 @@ def _manifest(
         "sonde": sonde.__version__,
         "format": form,
         "inputs": inputs,
-        "policy": _policy_told(plan),
+        "policy": policy_told(plan),
         "packets": {"in": totals.frames, "recorded": recorded, "dropped": drops},
-        "first_ns": _cut(plan, totals.first_ns),
-        "last_ns": _cut(plan, totals.last_ns),
+        "first_ns": cut_time(plan, totals.first_ns),
+        "last_ns": cut_time(plan, totals.last_ns),
         "tables": {
             name: {"rows": int(recorder.tally.rows[name]), "files": files.get(name, [])}
             for name in sorted(plan.tables | set(files))
@@ -267,12 +241,12 @@ def _manifest(
     }
 
 
-def _cut(plan: Plan, time_ns: int) -> int:
+def cut_time(plan: Plan, time_ns: int) -> int:
     """Cut a time as the policy cuts those of records."""
     return time_ns - time_ns % (plan.gate.policy.truncation.times_ns or 1)
 
 
-def _policy_told(plan: Plan) -> dict[str, Any]:
+def policy_told(plan: Plan) -> dict[str, Any]:
     """Say under which policy a dataset was made, and what was applied to each column."""
     policy, gate = plan.gate.policy, plan.gate
     told: dict[str, Any] = {
@@ -293,4 +267,4 @@ def _policy_told(plan: Plan) -> dict[str, Any]:
     return told
 
 
-__all__ = ["OutputError", "Reading", "find_captures", "make_plan", "read_captures", "seed_of"]
+__all__ = ["Reading", "find_captures", "make_plan", "read_captures", "seed_of"]

@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from sonde.pipeline.account import accounted, folder_of_log
 from sonde.pipeline.places import keys_folder
-from sonde.pipeline.read import MANIFEST, Reading, find_captures, make_plan, read_captures, seed_of
+from sonde.pipeline.read import Reading, find_captures, make_plan, read_captures, seed_of
+from sonde.pipeline.whole import MANIFEST
 
 if TYPE_CHECKING:
     import duckdb
