@@ -88,13 +88,10 @@ class FlowRecord(Record):
     tunnel_id: Annotated[U32, Field("VNI, TEID or session of the innermost", PROTOCOL)]
     carries: Annotated[Text, Field("Kind of tunnel that this flow is", PROTOCOL)]
     protocol: Annotated[Text, Field("Protocol, as `sonde protocols` names it", PROTOCOL)]
-    layers: Annotated[
-        TextList,
-        Field("Protocols inside each other, outermost first: tunnels, network, transport, what they carry", PROTOCOL),
-    ]
+    layers: Annotated[TextList, Field("Tunnels, network, transport, application, outermost first", PROTOCOL)]
     application: Annotated[Text, Field("Application told by a name", PROTOCOL)]
     evidence: Annotated[code(dict(enumerate(EVIDENCE))), Field("How the protocol is known", PROTOCOL)]  # type: ignore[valid-type]
-    rule: Annotated[Text, Field("What told it: a signature of the protocol by number, or its structure", PROTOCOL)]
+    rule: Annotated[Text, Field("What told it: a signature by number, or structure", PROTOCOL)]
     took: Annotated[U8, Field("Payloads seen until the protocol was known", PROTOCOL)]
     application_evidence: Annotated[code(dict(enumerate(TOLD))), Field("How the application is known", PROTOCOL)]  # type: ignore[valid-type]
     parent: Annotated[Text, Field("uid of the flow that announced this one", PROTOCOL)]
