@@ -4,6 +4,14 @@ from tests.identify.asking import ONLY_PORT, PAIR, PORT, TCP, UDP, Sample, be, h
 
 SAMPLES = [
     Sample(
+        "rtp",
+        UDP,
+        40002,
+        h("9061 0001 00000000 12345678 0001 0001 00000000") + bytes(20),
+        "RFC 3550 §5.3.1: an extension of one word",
+        PAIR,
+    ),
+    Sample(
         "h323",
         TCP,
         1503,

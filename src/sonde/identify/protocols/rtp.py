@@ -4,7 +4,7 @@ RTP has few fixed bits: it is believed when both sides, or several datagrams of 
 be it. RTCP's compound packets tell their lengths and must add up.
 """
 
-from sonde.schema import ASK, MAYBE, At, Number, Only, Protocol, Signature, Verdict
+from sonde.schema import ASK, MAYBE, At, Length, Number, Only, Protocol, Signature, Verdict
 from sonde.wire import Int, Wire, kernel, u8, u16
 
 VERSION_2 = 0x80  # §5.1, in the two highest bits
@@ -55,6 +55,18 @@ RTP = Protocol(
         ),
         # RFC 8285 §4.2: the profile of one-byte extensions.
         Signature((At(0, b"\x90"), At(12, b"\xbe\xde\0")), MAYBE, transport="udp", min_length=20),
+        # §5.3.1: an extension of any profile, whose length in words leaves room for a payload.
+        Signature(
+            (
+                At(0, b"\x90"),
+                Only(1, 2, _types(*range(DYNAMIC[0], DYNAMIC[1] + 1))),
+                Length(14, 2, add=17, unit=4, fit="within"),
+                Number(14, 2, 1, 16),
+            ),
+            MAYBE,
+            transport="udp",
+            min_length=21,
+        ),
     ),
     aliases={"ndpi": ("RTP", "SRTP"), "wireshark": ("rtp",)},
 )
