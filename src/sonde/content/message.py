@@ -22,10 +22,10 @@ from sonde.content.body import (
     AT_ONCE,
     AT_START,
     BAD,
-    BEFORE,
     BARE_CR,
     BARE_LF,
     BASE64,
+    BEFORE,
     BOUNDARY,
     BREAK,
     CLOSES,
@@ -390,6 +390,8 @@ class MessageReader:
             self.odd.add("boundary_not_closed")
         self._note_lines(known)
         kept = self.taker.finish() if self.taker is not None else None
+        for row in self.parts:
+            row["source"] = known.source or None
         message = Message(self._fields(known), self.parts)
         message.fields["vault_objects"] = kept or None
         if len(_tables) < MOST_DESKS:
