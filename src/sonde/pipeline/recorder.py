@@ -128,15 +128,13 @@ class Recorder:
         """Write what messages made, if it is wanted."""
         name = table_name(record)
         rows, keys, values = self.mail.drain(record)
-        if not values or name not in self.plan.tables:
+        if not len(rows) or name not in self.plan.tables:
             return
         kinds = declared(record)
         wanted = {each for each, field in kinds.items() if self.plan.gate.keeps(name, each, field)}
         made = build_columns(
             record, rows, NO_OCTETS, keys, seed=self.plan.seed, names=wanted,
-            complete=lambda _rows, _text: {
-                column.name: [value.get(column.name) for value in values] for column in columns(record)
-            },
+            complete=lambda _rows, _text: values,
         )  # fmt: skip
         for side in ("orig", "resp"):  # what came by no capture has addresses only as far as its server told them
             unknown = (keys[f"{side}_high"] == 0) & (keys[f"{side}_low"] == 0)
