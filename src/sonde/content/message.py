@@ -221,6 +221,7 @@ class MessageReader:
             elif at == end or at == before:
                 break
         self.rest = wire[at:].copy() if at < end else NOTHING
+        scan_some.forget()
 
     def _take(self, made: memoryview, used: int) -> None:
         if self.state[PHASE] == HEAD:
