@@ -7,7 +7,6 @@
 A dataset lies in a folder: the one asked for, or one that goes when the program does.
 """
 
-import json
 import shutil
 import tempfile
 import weakref
@@ -18,7 +17,8 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from sonde.pipeline.account import accounted, folder_of_log
 from sonde.pipeline.places import keys_folder
-from sonde.pipeline.read import MANIFEST, Reading, find_captures, make_plan, read_captures, seed_of
+from sonde.pipeline.read import Reading, find_captures, make_plan, read_captures, seed_of
+from sonde.pipeline.stored import QueryError, described
 
 if TYPE_CHECKING:
     import duckdb
@@ -27,10 +27,6 @@ if TYPE_CHECKING:
 
 MIB = 1 << 20
 T = TypeVar("T")
-
-
-class QueryError(ValueError):
-    """A question that cannot be answered; the message is for the user."""
 
 
 class Table:
@@ -197,18 +193,6 @@ def read(  # noqa: PLR0913 - all by name
 def open_dataset(folder: str | Path) -> Dataset:
     """Open a dataset that was written before."""
     return Dataset(Path(folder))
-
-
-def described(folder: Path) -> dict[str, Any]:
-    """Read the manifest of a dataset in Parquet."""
-    try:
-        found = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
-        form, _ = found["format"], found["tables"]
-    except (OSError, ValueError, KeyError, TypeError):
-        raise QueryError(f"{folder} is no dataset of Sonde's; make one with `sonde read CAPTURE`.") from None
-    if form != "parquet":
-        raise QueryError(f"{folder} holds {form}; only a dataset in parquet can be opened.")
-    return dict(found)
 
 
 def connect(folder: Path, tables: Iterable[str]) -> "duckdb.DuckDBPyConnection":
