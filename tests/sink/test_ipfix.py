@@ -62,11 +62,9 @@ def told(batch: pa.RecordBatch, times: str = "ns") -> Iterator[dict[str, Any]]:
         wanted[f"sourceIP{version}Address"] = row["orig_ip"]
         wanted[f"destinationIP{version}Address"] = row["resp_ip"]
         if row["transport"] in {"icmp", "icmp6"}:
-            suffix_icmp = "IPv4" if row["transport"] == "icmp" else "IPv6"
-            wanted[f"icmpType{suffix_icmp}"] = row["orig_port"]
             # RFC 792, RFC 4443, RFC 4861: these are asked and answered, and have code 0.
-            if row["orig_port"] not in {0, 8, 128, 129, 133, 134, 135, 136}:
-                wanted[f"icmpCode{suffix_icmp}"] = row["resp_port"]
+            code = 0 if row["orig_port"] in {0, 8, 128, 129, 133, 134, 135, 136} else row["resp_port"]
+            wanted[f"icmpTypeCodeIP{'v4' if row['transport'] == 'icmp' else 'v6'}"] = row["orig_port"] * 256 + code
         else:
             wanted |= {"sourceTransportPort": row["orig_port"], "destinationTransportPort": row["resp_port"]}
         if row["resp_packets"]:

@@ -5,7 +5,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sonde.cli.arguments import Parser, Subparsers, UsageError, names, any_octets, seconds
+from sonde.cli.arguments import Parser, Subparsers, UsageError, any_octets, names, seconds
 
 if TYPE_CHECKING:
     from sonde.sink.outlet import Outlet
@@ -39,7 +39,7 @@ def add_outlets(command: Parser) -> None:
     add("--transport", choices=("udp", "tcp"), default="udp", help="of IPFIX (default: udp)")
     add("--ipfix-times", choices=("ms", "ns"), default="ms", help="unit of IPFIX times; few collectors read ns")
     add("--ipfix-domain", type=domain, default=1, metavar="N", help="observation domain of IPFIX (default: 1)")
-    add("--pace", type=any_octets, default="4M", metavar="SIZE", help="octets a second of IPFIX over udp, 0 for no bound (default: 4M)")  # fmt: skip
+    add("--pace", type=any_octets, default="4M", metavar="SIZE", help="IPFIX over udp: so much a second (default: 4M)")
     add("--to", metavar="PLACE", help="send JSON lines to tcp://HOST:PORT or unix:/PATH")
 
 

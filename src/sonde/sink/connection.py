@@ -52,7 +52,9 @@ def host_and_port(text: str, scheme: str) -> Endpoint:
     host, _, port = text.rpartition(":")
     is_bracketed = host.startswith("[") and host.endswith("]")
     if not host or not port.isdecimal() or not 0 < int(port) <= MOST_PORT or (":" in host and not is_bracketed):
-        raise OutletError(f"{text!r} is no host and port; write HOST:PORT, such as 192.0.2.1:4739 or [2001:db8::1]:4739.")
+        raise OutletError(
+            f"{text!r} is no host and port; write HOST:PORT, such as 192.0.2.1:4739 or [2001:db8::1]:4739."
+        )
     return Endpoint(scheme, host[1:-1] if is_bracketed else host, int(port))
 
 
@@ -108,10 +110,13 @@ class Connection:
 
     def _is_closed_there(self) -> bool:
         """Say whether the other side has ended a stream; what it sends us is thrown away."""
+        made = self._opened()
+        made.settimeout(0)
         try:
-            while self._opened().recv(1 << 12, socket.MSG_DONTWAIT):
+            while made.recv(1 << 12):
                 pass
         except BlockingIOError:
+            made.settimeout(self.timeout_s)
             return False
         except OSError:  # over UDP: what was sent before found nobody (ICMP)
             pass

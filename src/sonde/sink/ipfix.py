@@ -93,8 +93,9 @@ COUNTS = (
 # Addresses: column, IPv4 element, IPv6 element.
 ADDRESSES = (("orig_ip", 8, 27), ("resp_ip", 12, 28))
 PORTS = (("orig_port", 7), ("resp_port", 11))  # sourceTransportPort, destinationTransportPort
-# ICMP type and code, by IP protocol number; and which types are answered by none.
-ICMP_ELEMENTS = ((ICMP, 176, 177, ONE_WAY_V4), (ICMP6, 178, 179, ONE_WAY_V6))
+# icmpTypeCodeIPv4 and -IPv6 by IP protocol number, and which types are answered by none. The elements for type and
+# code apart (176 to 179) would be exact, but collectors as common as nfdump do not read them.
+ICMP_ELEMENTS = ((ICMP, 32, ONE_WAY_V4), (ICMP6, 139, ONE_WAY_V6))
 VLANS = (("vlan", 58), ("inner_vlan", 245))  # vlanId, dot1qCustomerVlanId
 MOMENTS = {"ms": (("start", 152), ("end", 153)), "ns": (("start", 156), ("end", 157))}
 
@@ -186,19 +187,18 @@ def _ports(columns: Mapping[str, pa.Array]) -> Iterator[Filled]:
     if not all(_is_number(columns.get(name)) for name, _ in PORTS):
         return
     kind, code = (np.minimum(plain(columns[name])[0], 255) for name, _ in PORTS)
-    for number, type_element, code_element, one_way in ICMP_ELEMENTS:
-        ours = protocol == number
-        # Where a message has an answer, the second column holds the answer's type and no code.
-        told = ours & (one_way[kind] != 0)
-        yield Filled(Element(type_element, 1), _wire(kind, 1), ours)
-        yield Filled(Element(code_element, 1), _wire(code, 1), told)
+    for number, element, one_way in ICMP_ELEMENTS:
+        # What has an answer has code 0 (RFC 792, RFC 4443, RFC 4861), and its type in the second column.
+        both = kind.astype(np.int64) << 8 | np.where(one_way[kind] != 0, code, 0)
+        yield Filled(Element(element, 2), _wire(both, 2), protocol == number)
 
 
 def _counts(columns: Mapping[str, pa.Array]) -> Iterator[Filled]:
     answered = None
     if _is_number(columns.get("resp_packets")):
         answered = plain(columns["resp_packets"])[0] > 0
-    for side, enterprise in (("orig", 0), ("resp", REVERSE)):
+    # Reverse elements first: nfdump keeps one value of tcpControlBits, the last, and that is to be the sender's.
+    for side, enterprise in (("resp", REVERSE), ("orig", 0)):
         for name, number, size in COUNTS:
             column = columns.get(f"{side}_{name}")
             if not _is_number(column):
@@ -219,7 +219,9 @@ def _direction(columns: Mapping[str, pa.Array], rows: int) -> Filled:
     if _is_number(columns.get("ip_protocol")):
         # Only of TCP is OTH a connection whose beginning was not seen.
         is_tcp = plain(columns["ip_protocol"])[0] == 6
-        return Filled(element, np.where(is_tcp[:, None], filled.values, INITIATOR).astype(np.uint8), np.ones(rows, bool))
+        return Filled(
+            element, np.where(is_tcp[:, None], filled.values, INITIATOR).astype(np.uint8), np.ones(rows, bool)
+        )
     return filled._replace(present=np.ones(rows, bool))
 
 

@@ -226,3 +226,6 @@ def ask(folder: Path, sql: str, take: "Callable[[duckdb.DuckDBPyRelation], T]") 
         raise QueryError(f"DuckDB: {lines[0] if lines else type(error).__name__}") from None
     finally:
         connection.close()
+
+
+__all__ = ["Dataset", "QueryError", "Table", "ask", "connect", "described", "open_dataset", "read"]
