@@ -40,6 +40,9 @@ def add_outlets(command: Parser) -> None:
     add("--ipfix-times", choices=("ms", "ns"), default="ms", help="unit of IPFIX times; few collectors read ns")
     add("--ipfix-domain", type=domain, default=1, metavar="N", help="observation domain of IPFIX (default: 1)")
     add("--pace", type=any_octets, default="4M", metavar="SIZE", help="IPFIX over udp: so much a second (default: 4M)")
+    add("--kafka", metavar="HOST:PORT,...", help="send records to Kafka, a topic for each table")
+    add("--kafka-prefix", default="sonde.", metavar="PREFIX", help="names of topics begin so (default: sonde.)")
+    add("--kafka-config", metavar="FILE", help="further settings of librdkafka, NAME=VALUE a line: TLS, passwords")
     add("--to", metavar="PLACE", help="send JSON lines to tcp://HOST:PORT or unix:/PATH")
 
 
@@ -54,6 +57,7 @@ def open_outlets(args: argparse.Namespace, patience_s: float) -> "dict[str, Outl
     """Make the outlets that options ask for, by name; UsageError for one that means nothing. Nothing is sent yet."""
     from sonde.sink.collector import IpfixOutlet
     from sonde.sink.connection import OutletError, endpoint, host_and_port
+    from sonde.sink.kafka import KafkaOutlet, read_settings
     from sonde.sink.stream import StreamOutlet
 
     found: dict[str, Outlet] = {}
@@ -63,6 +67,9 @@ def open_outlets(args: argparse.Namespace, patience_s: float) -> "dict[str, Outl
             found["ipfix"] = IpfixOutlet(
                 to, domain=args.ipfix_domain, times=args.ipfix_times, pace=args.pace, patience_s=patience_s
             )
+        if args.kafka:
+            settings = read_settings(Path(args.kafka_config)) if args.kafka_config else None
+            found["kafka"] = KafkaOutlet(args.kafka, prefix=args.kafka_prefix, patience_s=patience_s, settings=settings)
         if args.to:
             found["stream"] = StreamOutlet(endpoint(args.to), patience_s=patience_s)
     except OutletError as error:
