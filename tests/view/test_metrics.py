@@ -97,8 +97,8 @@ def test_complaints_name_what_is_wrong() -> None:
 @pytest.fixture
 def page() -> Iterator[tuple[Page, State]]:
     state = a_state()
-    made = Page(state.snapshot, "127.0.0.1", 0)
-    made.start()
+    made = Page("127.0.0.1", 0)
+    made.start(state.snapshot)
     yield made, state
     made.close()
 
@@ -184,4 +184,4 @@ def test_too_many_at_once_are_refused_and_counted(page: tuple[Page, State]) -> N
 
 def test_a_port_in_use_is_one_sentence(page: tuple[Page, State]) -> None:
     with pytest.raises(PageError, match=f"at 127.0.0.1, port {page[0].port}: Address already in use; choose another"):
-        Page(page[1].snapshot, "127.0.0.1", page[0].port)
+        Page("127.0.0.1", page[0].port)

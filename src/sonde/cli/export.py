@@ -2,8 +2,10 @@
 
 import argparse
 import json
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sonde.cli.arguments import Parser, Subparsers, UsageError, any_octets, names, seconds
 
@@ -53,25 +55,29 @@ def domain(text: str) -> int:
     return int(text)
 
 
-def open_outlets(args: argparse.Namespace, patience_s: float) -> "dict[str, Outlet]":
-    """Make the outlets that options ask for, by name; UsageError for one that means nothing. Nothing is sent yet."""
+def outlet_makers(args: argparse.Namespace, patience_s: float) -> "dict[str, Callable[[], Outlet]]":
+    """Give what makes the outlets that options ask for, by name; UsageError for one that means nothing.
+
+    Made only when called: some begin threads, which a probe does once it has given up its rights.
+    """
     from sonde.sink.collector import IpfixOutlet
     from sonde.sink.connection import OutletError, endpoint, host_and_port
-    from sonde.sink.kafka import KafkaOutlet, read_settings
+    from sonde.sink.kafka import KafkaOutlet, check_kafka, read_settings
     from sonde.sink.stream import StreamOutlet
 
-    found: dict[str, Outlet] = {}
+    found: dict[str, Callable[[], Outlet]] = {}
+    terms: dict[str, Any] = {"patience_s": patience_s}
     try:
         if args.ipfix:
             to = host_and_port(args.ipfix, args.transport)
-            found["ipfix"] = IpfixOutlet(
-                to, domain=args.ipfix_domain, times=args.ipfix_times, pace=args.pace, patience_s=patience_s
-            )
+            own = {"domain": args.ipfix_domain, "times": args.ipfix_times, "pace": args.pace}
+            found["ipfix"] = partial(IpfixOutlet, to, **own, **terms)
         if args.kafka:
-            settings = read_settings(Path(args.kafka_config)) if args.kafka_config else None
-            found["kafka"] = KafkaOutlet(args.kafka, prefix=args.kafka_prefix, patience_s=patience_s, settings=settings)
+            check_kafka(args.kafka, args.kafka_prefix)
+            settings = read_settings(Path(args.kafka_config)) if args.kafka_config else {}
+            found["kafka"] = partial(KafkaOutlet, args.kafka, prefix=args.kafka_prefix, settings=settings, **terms)
         if args.to:
-            found["stream"] = StreamOutlet(endpoint(args.to), patience_s=patience_s)
+            found["stream"] = partial(StreamOutlet, endpoint(args.to), **terms)
     except OutletError as error:
         raise UsageError(str(error)) from None
     return found
@@ -82,8 +88,8 @@ def run_export(args: argparse.Namespace) -> int:
     from sonde.pipeline.stored import QueryError, stored, tables_of
     from sonde.view.export import print_sent
 
-    outlets = open_outlets(args, args.patience)
-    if not outlets:
+    makers = outlet_makers(args, args.patience)
+    if not makers:
         raise UsageError("Say where to: --ipfix HOST:PORT, --kafka HOST:PORT or --to tcp://HOST:PORT.")
     dataset = Path(args.dataset)
     try:
@@ -92,6 +98,7 @@ def run_export(args: argparse.Namespace) -> int:
         raise UsageError(str(error)) from None
     if args.ipfix and "flows" not in tables:
         raise UsageError("IPFIX tells flows, and `flows` is not among the tables to be sent.")
+    outlets = {name: make() for name, make in makers.items()}
     try:
         for permitted in stored(dataset, tables if set(outlets) != {"ipfix"} else ["flows"]):
             for outlet in outlets.values():
@@ -107,4 +114,4 @@ def run_export(args: argparse.Namespace) -> int:
     return DONE
 
 
-__all__ = ["add_export", "add_outlets", "open_outlets"]
+__all__ = ["add_export", "add_outlets", "outlet_makers"]

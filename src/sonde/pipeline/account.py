@@ -8,7 +8,7 @@
 """
 
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from hashlib import sha256
 from pathlib import Path
@@ -59,20 +59,31 @@ def accounted(folder: Path | None, policy: str, keys: Path, probe: str = "") -> 
         yield log
 
 
-def accept_policy(policy: str, signers: Path | None, audit: "AuditLog | None") -> Policy:
-    """Open a policy, of no lower version than the log has seen; the log hears of it, or of the refusal, first."""
+def accept_policy(
+    policy: str,
+    signers: Path | None,
+    audit: "AuditLog | None",
+    check: Callable[[Policy], None] = lambda policy: None,
+) -> Policy:
+    """Open a policy, of no lower version than the log has seen; the log hears of it, or of the refusal, first.
+
+    `check` raises PolicyError for one that is unfit for what is to be done.
+    """
     if audit is None:
-        return open_policy(policy, signers=signers)
+        terms = open_policy(policy, signers=signers)
+        check(terms)
+        return terms
     try:
         terms = open_policy(policy, signers=signers, least_version=audit.highest_policy_version)
+        check(terms)
     except PolicyError as error:
         _tell_refusal(audit, policy, error)
         raise
-    _tell_policy(audit, terms)
+    tell_policy(audit, terms)
     return terms
 
 
-def _tell_policy(audit: "AuditLog", policy: Policy) -> None:
+def tell_policy(audit: "AuditLog", policy: Policy) -> None:
     """Say that a policy is in force."""
     data = {
         "digest": policy.digest,
@@ -95,11 +106,19 @@ def _tell_refusal(audit: "AuditLog", policy: str, error: PolicyError) -> None:
 
 def tell_output(audit: "AuditLog", folder: Path, name: str, manifest: Mapping[str, Any]) -> None:
     """Say what was counted, and what is about to appear; `folder` has all of it."""
+    audit.append_many(output_entries(folder, name, manifest))
+
+
+def output_entries(folder: Path, name: str, manifest: Mapping[str, Any]) -> list[tuple[str, dict[str, Any]]]:
+    """Give the entries that say what was counted, and what is about to appear."""
     from sonde.audit.stamp import digest_folder  # noqa: PLC0415
 
     found, packets = digest_folder(folder), manifest["packets"]
+    dropped = dict(packets["dropped"])
+    if packets.get("dropped_by_kernel"):
+        dropped["kernel"] = packets["dropped_by_kernel"]
     counts = {key: [f"{reason}: {count}" for reason, count in sorted(told.items())][:MOST_REASONS]
-              for key, told in (("dropped", packets["dropped"]), ("bounds", manifest["bounds"]))}  # fmt: skip
+              for key, told in (("dropped", dropped), ("bounds", manifest["bounds"]))}  # fmt: skip
     tally = {
         "frames": packets["in"],
         "recorded": packets["recorded"],
@@ -114,7 +133,7 @@ def tell_output(audit: "AuditLog", folder: Path, name: str, manifest: Mapping[st
         "octets": found.octets,
         "rows": sum(table["rows"] for table in manifest["tables"].values()),
     }
-    audit.append_many([("tally", tally), ("output.commit", output)])
+    return [("tally", tally), ("output.commit", output)]
 
 
-__all__ = ["accept_policy", "accounted", "folder_of_log", "tell_output"]
+__all__ = ["accept_policy", "accounted", "folder_of_log", "output_entries", "tell_output", "tell_policy"]

@@ -36,6 +36,7 @@ from sonde.table.flows import (
     FORCED_END,
     KEY,
     LATEST,
+    LEFT,
     NEW,
     free_ended,
     name_applications,
@@ -91,6 +92,11 @@ class Yield:
     flows: Rows
     drops: Ints
     faults: list[str] = field(default_factory=list)
+    #: Frames of the block and their octets on the link: of the whole block, and not of this lane's share.
+    frames: int = 0
+    octets: int = 0
+    last_ns: int = 0
+    lane: int = 0
 
 
 @dataclass(slots=True)
@@ -199,10 +205,15 @@ class Lane:
             wanted,
         )
 
-    def take(self, wire: Wire, frames: Rows, first: int) -> Yield:
-        """Carry this lane's share of a block from frames to closed rows."""
+    def take(self, wire: Wire, frames: Rows, first: int, now_ns: int = 0) -> Yield:
+        """Carry this lane's share of a block from frames to closed rows.
+
+        `now_ns` is the time that silent flows are measured by; 0: that of the latest packet.
+        """
         shard = self.shard
-        made = Yield([], shard.flows.rows[:0], np.zeros(len(DROPS), np.int64))
+        made = Yield([], shard.flows.rows[:0], np.zeros(len(DROPS), np.int64), frames=len(frames), lane=self.number)
+        if len(frames):
+            made.octets, made.last_ns = int(frames["original"].sum()), int(frames["ts"][-1])
         room = 4 * len(frames) + 2 * int(shard.streams.count[AHEAD]) + 64
         if len(self.turns) < room:
             self.turns = np.empty(room, TURN)
@@ -212,7 +223,7 @@ class Lane:
         self._guard(made, carry_frames, wire, frames, first, shard, self.turns)
         made.drops[INTERNAL] += len(made.faults) - before
         flows = make_room(shard.flows, len(frames))
-        sweep_flows(flows, int(flows.count[LATEST]), shard.limits)
+        sweep_flows(flows, now_ns or int(flows.count[LATEST]), shard.limits)
         if flows is not shard.flows:
             self.shard = shard._replace(flows=flows)
         return self._read(wire, made)
@@ -357,6 +368,12 @@ class Lane:
             keys = np.empty(len(rows), KEY)
             take_keys(self.shard.flows, slots, keys)
             made.batches.append(Batch(record, desk.dissector, rows, out.text[: out.count[TEXT]], keys))
+
+    @property
+    def flows_now(self) -> int:
+        """Give how many flows are open; any thread may ask."""
+        flows = self.shard.flows
+        return len(flows.rows) - int(flows.count[LEFT])
 
     def tally(self) -> dict[str, int]:
         """Count what bounds cost so far, by name."""

@@ -98,6 +98,11 @@ def default_lanes() -> int:
     return max(1, min((os.cpu_count() or 1) - 1, 4))
 
 
+def default_seed() -> int:
+    """Give a seed by chance, for an input that is never read again."""
+    return int.from_bytes(os.urandom(8), "big") >> 1
+
+
 def make_plan(  # noqa: PLR0913 - each by keyword: they are the options of `sonde read`
     tables: Iterable[str] | None = None,
     policy: str = "default",
@@ -105,6 +110,7 @@ def make_plan(  # noqa: PLR0913 - each by keyword: they are the options of `sond
     keys: Path | None = None,
     signers: Path | None = None,
     audit: "AuditLog | None" = None,
+    check: Callable[[Policy], None] = lambda policy: None,
     lanes: int = 0,
     memory: int = 512 * MIB,
     checksums: str = "ignore",
@@ -117,9 +123,9 @@ def make_plan(  # noqa: PLR0913 - each by keyword: they are the options of `sond
 
     `keys` is the folder of keys, the user's by default. With an audit log, a policy of a lower
     version than it has seen is refused, and it is told what is in force, what is refused, and
-    which keys are made.
+    which keys are made. `check` raises PolicyError for a policy that is unfit for what is to be done.
     """
-    terms = accept_policy(policy, signers, audit)
+    terms = accept_policy(policy, signers, audit, check)
     lists = tuple(applications)
     if lists:
         _refuse_lists_that_tell_names(terms)
@@ -242,7 +248,7 @@ def _manifest(
         }
         place = Path(path)
         if path != "-" and place.is_file():
-            entry["modified_ns"] = _cut(plan, place.stat().st_mtime_ns)
+            entry["modified_ns"] = cut_time(plan, place.stat().st_mtime_ns)
             if digest:
                 with place.open("rb") as file:
                     entry["sha256"] = hashlib.file_digest(file, "sha256").hexdigest()
@@ -254,10 +260,10 @@ def _manifest(
         "sonde": sonde.__version__,
         "format": form,
         "inputs": inputs,
-        "policy": _policy_told(plan),
+        "policy": policy_told(plan),
         "packets": {"in": totals.frames, "recorded": recorded, "dropped": drops},
-        "first_ns": _cut(plan, totals.first_ns),
-        "last_ns": _cut(plan, totals.last_ns),
+        "first_ns": cut_time(plan, totals.first_ns),
+        "last_ns": cut_time(plan, totals.last_ns),
         "tables": {
             name: {"rows": int(recorder.tally.rows[name]), "files": files.get(name, [])}
             for name in sorted(plan.tables | set(files))
@@ -267,12 +273,12 @@ def _manifest(
     }
 
 
-def _cut(plan: Plan, time_ns: int) -> int:
+def cut_time(plan: Plan, time_ns: int) -> int:
     """Cut a time as the policy cuts those of records."""
     return time_ns - time_ns % (plan.gate.policy.truncation.times_ns or 1)
 
 
-def _policy_told(plan: Plan) -> dict[str, Any]:
+def policy_told(plan: Plan) -> dict[str, Any]:
     """Say under which policy a dataset was made, and what was applied to each column."""
     policy, gate = plan.gate.policy, plan.gate
     told: dict[str, Any] = {

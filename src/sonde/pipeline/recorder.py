@@ -83,6 +83,16 @@ class Recorder:
             if rows >= ROWS_A_BATCH or self.text[name] >= TEXT_A_BATCH:
                 self.flush(name)
 
+    def flush_all(self) -> None:
+        """Write all that waits, however little; messages on their way go on."""
+        for name, rows in list(self.waiting.items()):
+            if rows:
+                self.flush(name)
+
+    def forget_written(self) -> None:
+        """Tell each distinct record again when it is met next: each part of an output is read by itself."""
+        self.written.clear()
+
     def finish(self) -> None:
         """Write what is left."""
         self.mail.finish()

@@ -9,9 +9,10 @@ Of a vault each object has its own age, that of its storing.
 """
 
 import json
+import os
 import shutil
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -105,6 +106,48 @@ def enforce(
     return kept
 
 
+class Cleared(NamedTuple):
+    """Parts that were deleted because their time was over, and because the disk was nearly full."""
+
+    over: int
+    for_space: int
+
+
+def clear_parts(
+    parts: Iterable[Path],
+    policy: Policy,
+    now_ns: int,
+    *,
+    keep_free: float,
+    told: Callable[[str, dict[str, str | int]], bool],
+) -> Cleared:
+    """Delete parts of a probe at work, given the oldest first: those whose time is over, then for a share of free disk.
+
+    `told` says whether a deletion is in the log; without that nothing is deleted. The newest part
+    stays, however full the disk is. What cannot be deleted is passed over, and tried again the next time.
+    """
+    found = list(parts)
+    over = for_space = 0
+    for place, folder in enumerate(found):
+        since = (folder / MANIFEST).stat().st_mtime_ns
+        is_over = policy.retention.records_ns and since + policy.retention.records_ns <= now_ns
+        if not is_over and (place == len(found) - 1 or free_share(folder) >= keep_free):
+            break
+        files = _files(folder, _manifest(folder))
+        octets = sum(path.stat().st_size for path in files if path.is_file())
+        if not told("retention.delete", {"dataset": folder.name, "octets": octets, "since_ns": since}):
+            break
+        _delete(folder, files)
+        over, for_space = (over + 1, for_space) if is_over else (over, for_space + 1)
+    return Cleared(over, for_space)
+
+
+def free_share(folder: Path) -> float:
+    """Give which share of a folder's disk is free for us."""
+    found = os.statvfs(folder)
+    return found.f_bavail / max(found.f_blocks, 1)
+
+
 def _limit(limit_ns: int, policy: Policy, example: str) -> int:
     if not limit_ns:
         what = example.partition(" ")[0]
@@ -190,4 +233,4 @@ def _delete(folder: Path, files: list[Path]) -> None:
         raise PolicyError(f"{folder} must be deleted and cannot be: {error.strerror}; remove it.") from None
 
 
-__all__ = ["Kept", "enforce", "find_datasets", "is_vault"]
+__all__ = ["Cleared", "Kept", "clear_parts", "enforce", "find_datasets", "is_vault"]

@@ -17,13 +17,13 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
 from sonde.pipeline.lane import CORE_TASKS, Lane, Yield
 from sonde.pipeline.plan import Plan
-from sonde.source import Source, open_source
+from sonde.source import open_source
 from sonde.table.frames import Block, SourceReport
 from sonde.table.packets import DROPS
 from sonde.wire import Compilers, Ints
@@ -34,6 +34,25 @@ M_MMAP_THRESHOLD = -3  # malloc.h
 LARGE_ARRAY = 1 << 18
 PATIENCE_S = 2.0  # with threads asked to end: one may wait for a pipe, one may compile
 SWITCH_S = 0.0002  # a kernel that returns should not wait long for the interpreter
+MOST_FAULTS_TOLD = 1000  # of a run, which may last for months; all are counted
+
+
+class Input(Protocol):
+    """Where blocks of frames come from: a capture, a pipe, the rings of interfaces."""
+
+    report: SourceReport
+
+    def blocks(self, first: int = 0) -> Iterator[Block]:
+        """Give blocks of frames in order; `first` numbers the first frame."""
+
+    def rehearse(self) -> None:
+        """Have its kernels compiled."""
+
+    def release(self, offset: int) -> None:
+        """Learn that all lanes are through with what lies before an offset."""
+
+    def close(self) -> None:
+        """Let the input go."""
 
 
 @dataclass
@@ -51,6 +70,8 @@ class Totals:
 
     def count_block(self, block: Block) -> None:
         """Count the frames of a block."""
+        if not len(block.frames):
+            return
         stamps = block.frames["ts"]
         self.frames += len(block.frames)
         self.octets += int(block.frames["length"].sum())
@@ -66,7 +87,7 @@ class Crew:
     blocks: "list[queue.Queue[Block | BaseException | None]]"
     yields: "list[queue.Queue[Yield | BaseException]]"
     #: For each block on its way: whose it is, and where in the input it ends.
-    places: "queue.SimpleQueue[tuple[Source, int]]"
+    places: "queue.SimpleQueue[tuple[Input, int]]"
     #: Blocks that each lane is through with.
     passed: list[int]
     stop: threading.Event
@@ -81,25 +102,28 @@ class Crew:
     released: int = 0
 
 
-def read_all(
+def read_all(  # noqa: PLR0913 - what is called back, each by name
     plan: Plan,
     paths: list[str],
     key: int,
     consume: Callable[[Yield], None],
     settled: Callable[[], None] = lambda: None,
     progress: Callable[[int, int], None] = lambda frames, offset: None,
-    open_input: Callable[[str], Source] = open_source,
+    open_input: Callable[[str], Input] = open_source,
     rehearse: Callable[[], object] = lambda: None,
+    started: Callable[[list[Lane]], None] = lambda lanes: None,
 ) -> Totals:
     """Carry all inputs through the stages; `consume` gets what each lane made of each block.
 
     `settled` is called when all lanes are through with a block; `rehearse`, in a process of
-    its own, where machine code is lacking, to compile what the caller will need.
+    its own, where machine code is lacking, to compile what the caller will need. `started` gets the
+    lanes, whose counters may be read while they work.
     """
     give_memory_back()
     totals = Totals()
     sources = [open_input(path) for path in paths]  # what cannot be opened is said before work begins
     lanes = [Lane(plan, number, key) for number in range(plan.lanes)]
+    started(lanes)
     tasks = lanes[0].tasks([sources[0].rehearse, rehearse])
     with Compilers(tasks, os.cpu_count() or 1, CORE_TASKS) as compilers:
         compilers.begin(range(CORE_TASKS))
@@ -111,7 +135,7 @@ def read_all(
             for yields in _blocks_made(crew):
                 for made in yields:
                     totals.drops += made.drops
-                    totals.faults += made.faults
+                    totals.faults += made.faults[: MOST_FAULTS_TOLD - len(totals.faults)]
                     consume(made)
                 settled()
     for lane in lanes:
@@ -119,6 +143,15 @@ def read_all(
             totals.bounds[name] = totals.bounds.get(name, 0) + count
     totals.reports = [source.report for source in sources]
     return totals
+
+
+def compile_all(plan: Plan, rehearsals: list[Callable[[], object]]) -> None:
+    """Have every kernel that a run can need at hand before it begins: on the wire there is no time for it."""
+    lane = Lane(plan, 0, 0)
+    tasks = lane.tasks(rehearsals)
+    with Compilers(tasks, os.cpu_count() or 1, len(tasks)) as compilers:
+        compilers.begin(range(len(tasks)))
+        compilers.compile(range(len(tasks)))
 
 
 def give_memory_back() -> None:
@@ -136,7 +169,7 @@ def give_memory_back() -> None:
 
 @contextmanager
 def _at_work(
-    sources: list[Source], lanes: list[Lane], totals: Totals, progress: Callable[[int, int], None]
+    sources: list[Input], lanes: list[Lane], totals: Totals, progress: Callable[[int, int], None]
 ) -> Iterator[Crew]:
     """Run the reading thread and the lanes' threads; leave none behind."""
     crew = Crew(
@@ -185,7 +218,7 @@ def _drain(waiting: "queue.Queue[Any]") -> None:
         return
 
 
-def _read_sources(sources: list[Source], crew: Crew, totals: Totals, progress: Callable[[int, int], None]) -> None:
+def _read_sources(sources: list[Input], crew: Crew, totals: Totals, progress: Callable[[int, int], None]) -> None:
     """Find frames in a thread of its own; what goes wrong is handed over, not lost."""
     end: BaseException | None = None
     try:
@@ -213,7 +246,7 @@ def _run_lane(lane: Lane, crew: Crew) -> None:
         while isinstance(block := mine.get(), Block):
             if crew.stop.is_set():
                 return
-            made = lane.take(block.wire, block.frames, block.first)
+            made = lane.take(block.wire, block.frames, block.first, block.now_ns)
             crew.passed[lane.number] += 1
             if lane.number == 0:
                 crew.release()
@@ -246,4 +279,4 @@ def _blocks_made(crew: Crew) -> Iterator[list[Yield]]:
         yield found
 
 
-__all__ = ["Totals", "read_all"]
+__all__ = ["Input", "Totals", "compile_all", "read_all"]

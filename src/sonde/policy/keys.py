@@ -125,7 +125,10 @@ class Keys:
         """Destroy the kept keys whose time is over, and give their names."""
         if self.folder is None:
             return []
-        return destroy_expired(self.folder.parent, time.time_ns(), told=self.told)
+        gone = destroy_expired(self.folder.parent, time.time_ns(), told=self.told)
+        with self._lock:
+            self._keys = {epoch: key for epoch, key in self._keys.items() if key.name not in gone}
+        return gone
 
     def _kept_secret(self, epoch: int) -> bytes:
         """Read the key of an epoch, or make it; of two who make it, the first wins."""

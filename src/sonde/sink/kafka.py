@@ -9,6 +9,7 @@ Brokers confirm every message (acks=all) and none twice (enable.idempotence). Ro
 and so a partition, in which they stay in order.
 """
 
+import importlib.util
 import re
 import time
 from collections.abc import Mapping
@@ -47,10 +48,7 @@ class KafkaOutlet:
 
         OutletError where the package is missing or a setting is none. Nothing is sent yet.
         """
-        if not BROKERS.fullmatch(brokers):
-            raise OutletError(f"{brokers!r} are no brokers; write HOST:PORT, with commas between several.")
-        if not TOPIC.fullmatch(prefix):
-            raise OutletError(f"{prefix!r} cannot begin the name of a topic; use letters, digits, dot, - and _.")
+        check_kafka(brokers, prefix)
         self.brokers, self.prefix, self.patience_s = brokers, prefix, patience_s
         self.produced = self.delivered = self.undelivered = 0
         self._last_error = ""
@@ -88,10 +86,8 @@ class KafkaOutlet:
         }
 
     def _make(self, settings: Mapping[str, str]) -> "Producer":
-        try:
-            from confluent_kafka import KafkaException, Producer  # noqa: PLC0415 - an extra
-        except ImportError:
-            raise OutletError("Kafka needs a package more; install it with `pip install 'sonde[kafka]'`.") from None
+        from confluent_kafka import KafkaException, Producer  # noqa: PLC0415 - an extra
+
         timeout_ms = max(int(self.patience_s * 1000), 100)
         ours: dict[str, Any] = {
             "bootstrap.servers": self.brokers,
@@ -141,6 +137,16 @@ class KafkaOutlet:
         self._last_error = error.str()
 
 
+def check_kafka(brokers: str, prefix: str) -> None:
+    """Raise OutletError where the package is missing, or `brokers` or `prefix` cannot be."""
+    if importlib.util.find_spec("confluent_kafka") is None:
+        raise OutletError("Kafka needs a package more; install it with `pip install 'sonde[kafka]'`.")
+    if not BROKERS.fullmatch(brokers):
+        raise OutletError(f"{brokers!r} are no brokers; write HOST:PORT, with commas between several.")
+    if not TOPIC.fullmatch(prefix):
+        raise OutletError(f"{prefix!r} cannot begin the name of a topic; use letters, digits, dot, - and _.")
+
+
 def read_settings(path: Path) -> dict[str, str]:
     """Read settings of librdkafka, `name=value` a line, for what must not stand on a command line; OutletError."""
     try:
@@ -163,4 +169,4 @@ def read_settings(path: Path) -> dict[str, str]:
     return found
 
 
-__all__ = ["PREFIX", "KafkaOutlet", "read_settings"]
+__all__ = ["PREFIX", "KafkaOutlet", "check_kafka", "read_settings"]

@@ -26,8 +26,10 @@ class Block:
     frames: Rows
     #: Number of the first of them in the whole input, counted from 0.
     first: int
-    #: Octets of input read so far, for progress.
+    #: Octets of input read so far, for progress and for `release`.
     offset: int = 0
+    #: The time, in ns since 1970, up to which nothing more will come; 0: only frames tell the time.
+    now_ns: int = 0
 
 
 @dataclass(slots=True)

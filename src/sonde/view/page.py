@@ -1,7 +1,7 @@
 """A page on loopback for those who watch a probe: /metrics for Prometheus, /healthz, and /state for `sonde top`.
 
-    page = Page(state.snapshot, host_and_port("127.0.0.1:9480", "tcp"))     # the port is taken now
-    page.start()                                                           # and served from here on
+    page = Page("127.0.0.1", 9480)           # the port is taken now
+    page.start(state.snapshot)               # and served from here on, by threads as confined as this one
 
 It answers GET and HEAD of these three and knows nothing else; nothing can be changed through it. Requests are
 bounded in size, in time and in number, so that nobody who asks costs the probe more than a moment. Who
@@ -38,9 +38,9 @@ class PageError(ValueError):
 class Page:
     """A listener and the threads that answer; closing it ends them."""
 
-    def __init__(self, snapshot: Snapshots, host: str = "127.0.0.1", port: int = DEFAULT_PORT) -> None:
+    def __init__(self, host: str = "127.0.0.1", port: int = DEFAULT_PORT) -> None:
         """Take the port; PageError where that cannot be. Nothing is answered before `start`."""
-        self.snapshot = snapshot
+        self.snapshot: Snapshots = dict
         self.answered = self.refused = 0
         try:
             family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
@@ -54,8 +54,9 @@ class Page:
         self._thread = threading.Thread(target=self._serve, name="sonde-page", daemon=True)
         self._over = threading.Event()
 
-    def start(self) -> None:
-        """Begin to answer."""
+    def start(self, snapshot: Snapshots) -> None:
+        """Begin to answer, with what `snapshot` gives at the time."""
+        self.snapshot = snapshot
         self._thread.start()
 
     def close(self) -> None:

@@ -1,0 +1,188 @@
+"""How a probe starts: everything that can fail is done before the first frame is let in.
+
+    with started(Options(interfaces=["eth0"], policy="office.toml", output=Path("office"), ...)) as probe:
+        probe.run()
+
+In this order: rings are opened, which alone needs rights; those are given up; the audit log, then the signed policy;
+the filter; the place of the output; kernels are compiled. Then `run` lets frames in.
+"""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from sonde.flow import Limits
+from sonde.pipeline.account import folder_of_log
+from sonde.pipeline.filters import check_filter
+from sonde.pipeline.ledger import Ledger
+from sonde.pipeline.live import LiveInput, Probe, Terms, check_live
+from sonde.pipeline.parts import FORMATS, Parts, Warn
+from sonde.pipeline.places import keys_folder
+from sonde.pipeline.plan import MIB, Plan
+from sonde.pipeline.privilege import choose_user, confine, own_folders
+from sonde.pipeline.read import OutputError, default_seed, make_plan
+from sonde.pipeline.state import State
+from sonde.pipeline.wires import PipeInput, RingInput
+from sonde.policy import PolicyError, load_policy
+from sonde.policy.terms import SECOND_NS
+from sonde.sink.outlet import Bounded
+from sonde.source import open_source
+from sonde.source.bpf import compile_filter
+from sonde.source.paced import Paced
+from sonde.source.ring import RING_OCTETS, open_rings
+from sonde.wire import cache_folder
+
+STDIN = "-"
+ETHERNET = 1
+#: Makes an outlet once rights are given up; gets the state to show counters of its own in.
+Maker = Callable[[State], Bounded]
+
+
+@dataclass
+class Options:
+    """Everything that can be chosen of a probe; see `sonde live --help`."""
+
+    interfaces: Sequence[str]
+    policy: str
+    signers: Path | None = None
+    output: Path | None = None
+    form: str = "parquet"
+    tables: Sequence[str] | None = None
+    keys: Path | None = None
+    audit: Path | None = None
+    probe: str = ""
+    user: str | None = None
+    filter: str = ""
+    lanes: int = 0
+    memory: int = 512 * MIB
+    interim_s: float = 300.0
+    checksums: str = "ignore"
+    overlap: str = "first"
+    applications: Sequence[Path] = ()
+    ring_octets: int = RING_OCTETS
+    rings_each: int = 1
+    hardware_stamps: bool = False
+    roll_s: float = 60.0
+    roll_octets: int = 256 * MIB
+    keep_free: float = 0.1
+    outlets: Sequence[Maker] = field(default_factory=tuple)
+    #: Is told what a person should know while the probe works.
+    warn: Warn = lambda text: None
+    #: Whether this process gives up rights; a library leaves those of its caller alone.
+    confines: bool = True
+
+
+@contextmanager
+def started(options: Options) -> Iterator[Probe]:
+    """Give a probe that is ready to run; afterwards say in the log that it ended, and let all go.
+
+    Raises ValueError of some kind with a sentence for the user where anything lacks.
+    """
+    if options.form not in FORMATS:
+        raise OutputError(f"There is no live output as {options.form!r}; there are {', '.join(FORMATS)}.")
+    keys = options.keys or keys_folder()
+    log = folder_of_log(options.audit, options.policy)
+    if log is None:
+        load_policy(options.policy)  # a file that cannot be read is the better thing to tell
+        raise PolicyError("A probe on the wire has an audit log; name its folder with --audit DIR.")
+    source = _open(options)
+    try:
+        state = State()
+        folders = [each for each in (options.output, log, keys) if each is not None]
+        if options.confines:
+            user = choose_user(options.user, options.output or log)
+            own_folders(folders, user)
+            state.confinement.update(confine(user, [*folders, cache_folder()]))
+        ledger = _open_log(options, log, keys)
+        reason = "failed"
+        try:
+            with _probe(options, source, ledger, state) as probe:
+                yield probe
+            reason = "done"
+        except KeyboardInterrupt:
+            reason = "interrupted"
+            raise
+        finally:
+            ledger.close(reason)
+    finally:
+        source.leave()
+
+
+def _open(options: Options) -> LiveInput:
+    """Open what frames come from."""
+    names = [name.strip() for name in options.interfaces]
+    if names == [STDIN]:
+        return PipeInput(Paced(open_source(STDIN)))
+    rings = open_rings(
+        names,
+        ring_octets=options.ring_octets,
+        rings_each=options.rings_each,
+        hardware_stamps=options.hardware_stamps,
+    )
+    return RingInput(rings)
+
+
+def _open_log(options: Options, log: Path, keys: Path) -> Ledger:
+    try:
+        heartbeat_s = load_policy(options.policy).audit.heartbeat_ns // SECOND_NS
+    except PolicyError:  # told, and logged, where the plan is made
+        heartbeat_s = 600
+    return Ledger(log, keys, probe=options.probe, heartbeat_s=heartbeat_s, warn=options.warn)
+
+
+@contextmanager
+def _probe(options: Options, source: LiveInput, ledger: Ledger, state: State) -> Iterator[Probe]:
+    parts = None
+    outlets: list[Bounded] = []
+    terms = Terms(
+        lambda: _plan(options, ledger),
+        options.policy,
+        options.signers,
+        options.roll_s,
+        options.roll_octets,
+        options.keep_free,
+    )
+    try:
+        plan = terms.make()
+        if options.filter:
+            text = check_filter(options.filter, plan.gate.policy.networks)
+            source.choose(lambda link: compile_filter(text, link))
+        if options.output is not None:
+            parts = Parts(options.output, options.form, ledger, state)
+            if parts.removed:
+                told = f"{parts.removed} unfinished parts of the run before were removed"
+                options.warn(f"{told}: what they held is lost.")
+                ledger.append("degraded", {"what": "output", "reason": told})
+        probe = Probe(source, terms, plan, ledger, state=state, parts=parts, outlets=outlets, warn=options.warn)
+        probe.prepare()
+        outlets += [make(state) for make in options.outlets]  # their threads begin when nothing is forked any more
+        state.started_ns = time.time_ns()
+        yield probe
+    finally:
+        for outlet in outlets:
+            outlet.close()
+        if parts is not None:
+            parts.close()
+
+
+def _plan(options: Options, ledger: Ledger) -> Plan:
+    return make_plan(
+        options.tables,
+        options.policy,
+        keys=options.keys or keys_folder(),
+        signers=options.signers,
+        audit=ledger.log,
+        check=check_live,
+        lanes=options.lanes,
+        memory=options.memory,
+        checksums=options.checksums,
+        limits=Limits(interim_s=options.interim_s),
+        overlap=options.overlap,
+        applications=options.applications,
+        seed=default_seed(),
+    )
+
+
+__all__ = ["Options", "started"]
