@@ -2,7 +2,6 @@
 
 import argparse
 import json
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 from sonde.cli.arguments import Parser, Subparsers, UsageError, any_octets, names, seconds
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from sonde.sink.outlet import Outlet
 
 DONE = 0

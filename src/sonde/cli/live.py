@@ -9,13 +9,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sonde.cli.arguments import Subparsers, UsageError, lanes, names, octets, seconds
+from sonde.cli.export import add_outlets, outlet_makers
+from sonde.cli.top import add_page, open_page
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from sonde.pipeline.live import Probe
+    from sonde.pipeline.state import State
+    from sonde.sink.outlet import Bounded, Outlet
 
 DONE, COULD_NOT = 0, 1
 FORMATS = ("parquet", "jsonl", "csv")
 MOST_RINGS = 64
+PATIENCE_S = 60.0  # of an outlet with one batch; meanwhile the queue before it fills
 
 
 def add_live(commands: Subparsers) -> None:
@@ -52,6 +59,8 @@ def add_live(commands: Subparsers) -> None:
     add("--overlap", choices=("first", "last"), default="first", help="whose octets count in overlaps")
     add("--applications", action="append", default=[], metavar="FILE", help="your own names (TOML)")
     add("--quiet", action="store_true", help="print nothing but what is wrong")
+    add_outlets(live)
+    add_page(live)
     live.set_defaults(run=run_live)
 
 
@@ -86,15 +95,26 @@ def run_live(args: argparse.Namespace) -> int:
         roll_s=args.roll,
         roll_octets=args.roll_size,
         keep_free=args.keep_free,
+        outlets=_bounded(outlet_makers(args, PATIENCE_S)),
         warn=say,
     )
+    page = open_page(args.metrics)
     with _told_of_compiling(quiet=args.quiet), started(options) as probe, _signals(probe):
         if not args.quiet:
             say(f"watching {', '.join(args.interfaces)} under {probe.state.policy}, version {probe.state.version}.")
+        if page is not None:
+            page.start(probe.state.snapshot)  # its threads begin here, as confined as this one
         probe.run()
     if not args.quiet:
         print_state(probe.state)
     return DONE
+
+
+def _bounded(makers: "dict[str, Callable[[], Outlet]]") -> "list[Callable[[State], Bounded]]":
+    """Put a bounded queue before each outlet."""
+    from sonde.sink.outlet import Bounded
+
+    return [lambda _, name=name, make=make: Bounded(make(), name) for name, make in makers.items()]  # type: ignore[misc]
 
 
 def say(text: str) -> None:

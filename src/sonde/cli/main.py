@@ -23,6 +23,7 @@ from sonde.cli.export import add_export
 from sonde.cli.failures import contain, fail, sentence
 from sonde.cli.live import add_live
 from sonde.cli.policy import add_policy, add_retention, add_selftest
+from sonde.cli.top import add_top
 
 if TYPE_CHECKING:
     from sonde.pipeline.read import Reading
@@ -64,7 +65,7 @@ def main(argv: list[str] | None = None) -> int:
 def full_parser() -> Parser:
     """Describe every command; docs/cli.md is made from this."""
     runs = {"read": run_read, "query": run_query, "protocols": run_protocols}
-    more = (add_live, add_export, add_policy, add_retention, add_selftest, add_authorize, add_vault, add_audit)
+    more = (add_live, add_export, add_top, add_policy, add_retention, add_selftest, add_authorize, add_vault, add_audit)
     return build_parser(sonde.__version__, runs, *more)
 
 
