@@ -67,7 +67,12 @@ def office(tmp_path: Path) -> list[str]:
     policy.write_text(POLICY)
     (tmp_path / "office.toml.sig").write_bytes(sign(key, policy.read_bytes(), "sonde-policy@v1"))
     (tmp_path / "signers").write_text(f'officer namespaces="sonde-policy@v1" {public(key)}\n')
-    places = {"--policy": policy, "--signers": tmp_path / "signers", "--keys": tmp_path / "keys", "-o": tmp_path / "out"}
+    places = {
+        "--policy": policy,
+        "--signers": tmp_path / "signers",
+        "--keys": tmp_path / "keys",
+        "-o": tmp_path / "out",
+    }
     return [text for name, place in places.items() for text in (name, str(place))]
 
 
@@ -118,7 +123,11 @@ def test_every_flow_of_a_probe_reaches_its_outlets(office: list[str], tmp_path: 
             assert probe.wait(60) == 0
         finally:
             probe.kill()
-        rows = [row for path in sorted((tmp_path / "out").glob("2*/flows/*.parquet")) for row in pq.read_table(path).to_pylist()]
+        rows = [
+            row
+            for path in sorted((tmp_path / "out").glob("2*/flows/*.parquet"))
+            for row in pq.read_table(path).to_pylist()
+        ]
         lines = listener.wait_for(0, len(rows))
         collector = Collector()
         while len(collector.records) < len(rows):

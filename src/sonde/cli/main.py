@@ -11,6 +11,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, NoReturn
@@ -19,6 +20,7 @@ import sonde
 from sonde.cli.arguments import Parser, UsageError, build_parser
 from sonde.cli.audit import add_audit
 from sonde.cli.authorize import add_authorize, add_vault
+from sonde.cli.completion import add_completion
 from sonde.cli.export import add_export
 from sonde.cli.failures import contain, fail, sentence
 from sonde.cli.live import add_live
@@ -66,7 +68,7 @@ def full_parser() -> Parser:
     """Describe every command; docs/cli.md is made from this."""
     runs = {"read": run_read, "query": run_query, "protocols": run_protocols}
     more = (add_live, add_export, add_top, add_policy, add_retention, add_selftest, add_authorize, add_vault, add_audit)
-    return build_parser(sonde.__version__, runs, *more)
+    return build_parser(sonde.__version__, runs, *more, partial(add_completion, full=full_parser))
 
 
 def leave(text: str, status: int) -> int:
