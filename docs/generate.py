@@ -134,7 +134,7 @@ def _command(name: str, parser: Parser) -> Iterator[str]:
 
 
 def man() -> str:
-    """Compose the manual page, in the macros that man(7) describes."""
+    """Compose the manual page, in the macros of `man`."""
     parser = full_parser()
     lines = [
         '.\\" Made by `make docs` from the declarations in src; do not edit.',
