@@ -20,6 +20,7 @@ from types import TracebackType
 from typing import Self
 
 NEWNET = 0x40000000  # CLONE_NEWNET
+OURS = (sys.base_prefix, sys.prefix, str(Path(__file__).resolve().parent.parent))
 QUIET = ("net.ipv6.conf.all.disable_ipv6=1", "net.ipv6.conf.default.disable_ipv6=1")
 
 
@@ -79,7 +80,7 @@ class Pair:
 
     def start(self, *argv: str | Path, environment: Mapping[str, str] | None = None) -> "subprocess.Popen[str]":
         """Start a program in the namespace."""
-        command = ["ip", "netns", "exec", self.name, *_opened(sys.base_prefix), *map(str, argv)]
+        command = ["ip", "netns", "exec", self.name, *_opened(*OURS), *map(str, argv)]
         started = subprocess.Popen(
             command,
             stdin=subprocess.DEVNULL,
@@ -126,18 +127,24 @@ def _enter(namespace: int) -> None:
         raise OSError(ctypes.get_errno(), "setns")
 
 
-def _opened(prefix: str) -> Sequence[str]:
-    """Give the words that let other users read a Python which lies in a home that is closed to them.
+def _opened(*needed: str) -> Sequence[str]:
+    """Give the words that let other users read what lies in a home that is closed to them.
 
     `ip netns exec` has mounts of its own: there, and only there, the home is replaced by a folder that
-    is open and has nothing but the way to that Python.
+    is open and has nothing but the ways to what is needed.
     """
-    closed = next((each for each in reversed(Path(prefix).parents) if not each.stat().st_mode & 0o001), None)
-    if closed is None:
+    closed = {path: home for path in dict.fromkeys(needed) if (home := _closed_above(Path(path)))}
+    if not closed:
         return ()
-    inner, aside = shlex.quote(prefix), "/run/sonde-lab-python"
-    script = (
-        f"mkdir -p {aside}; mount --bind {inner} {aside}; mount -t tmpfs -o mode=755 lab {shlex.quote(str(closed))}; "
-        f'mkdir -p {inner}; mount --bind {aside} {inner}; umount {aside}; exec "$@"'
-    )
-    return ("sh", "-c", script, "lab")
+    lines = []
+    for place, path in enumerate(closed):
+        lines += [f"mkdir -p /run/sonde-lab/{place}", f"mount --bind {shlex.quote(path)} /run/sonde-lab/{place}"]
+    lines += [f"mount -t tmpfs -o mode=755 lab {shlex.quote(home)}" for home in dict.fromkeys(closed.values())]
+    for place, path in enumerate(closed):
+        lines += [f"mkdir -p {shlex.quote(path)}", f"mount --bind /run/sonde-lab/{place} {shlex.quote(path)}"]
+    return ("sh", "-c", "; ".join([*lines, 'exec "$@"']), "lab")
+
+
+def _closed_above(path: Path) -> str:
+    """Give the outermost folder above a path that others may not enter, or nothing."""
+    return next((str(each) for each in reversed(path.parents) if not each.stat().st_mode & 0o001), "")

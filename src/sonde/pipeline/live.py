@@ -23,7 +23,8 @@ import numpy as np
 from sonde.pipeline.account import tell_policy
 from sonde.pipeline.lane import Lane, Yield
 from sonde.pipeline.ledger import Ledger
-from sonde.pipeline.parts import Account, Parts, Warn, parts_of
+from sonde.pipeline.parts import Account, Parts, Warn
+from sonde.pipeline.places import parts_of
 from sonde.pipeline.plan import Plan
 from sonde.pipeline.policies import live_obstacles, open_policy
 from sonde.pipeline.recorder import Recorder

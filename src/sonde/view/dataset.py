@@ -12,13 +12,14 @@ import shutil
 import tempfile
 import weakref
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from sonde.pipeline.account import accounted, folder_of_log
-from sonde.pipeline.places import keys_folder
-from sonde.pipeline.read import MANIFEST, Reading, find_captures, make_plan, read_captures, seed_of
+from sonde.pipeline.places import LOCK, MANIFEST, keys_folder, parts_of
+from sonde.pipeline.read import Reading, find_captures, make_plan, read_captures, seed_of
 
 if TYPE_CHECKING:
     import duckdb
@@ -100,7 +101,8 @@ class Dataset:
         if name not in self._tables:
             import pyarrow.parquet as pq
 
-            self._tables[name] = Table(pq.read_table(self.folder / name))
+            is_parts = "parts" in self.manifest
+            self._tables[name] = self.query(f'from "{name}"') if is_parts else Table(pq.read_table(self.folder / name))
         return self._tables[name]
 
     def __getattr__(self, name: str) -> Table:
@@ -200,7 +202,9 @@ def open_dataset(folder: str | Path) -> Dataset:
 
 
 def described(folder: Path) -> dict[str, Any]:
-    """Read the manifest of a dataset in Parquet."""
+    """Read the manifest of a dataset in Parquet; of the parts of a probe at work, what they have together."""
+    if not (folder / MANIFEST).exists() and (folder / LOCK).exists():
+        return _described_parts(folder)
     try:
         found = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
         form, _ = found["format"], found["tables"]
@@ -211,6 +215,22 @@ def described(folder: Path) -> dict[str, Any]:
     return dict(found)
 
 
+def _described_parts(folder: Path) -> dict[str, Any]:
+    """Add the manifests of parts up: tables with rows and files; how many parts there are."""
+    tables: dict[str, dict[str, Any]] = {}
+    parts = 0
+    for part in parts_of(folder):
+        with suppress(QueryError):  # deleted meanwhile, since its time is over
+            for name, entry in described(part)["tables"].items():
+                told = tables.setdefault(name, {"rows": 0, "files": []})
+                told["rows"] += entry["rows"]
+                told["files"] += [f"{part.name}/{file}" for file in entry["files"]]
+            parts += 1
+    if not parts:
+        raise QueryError(f"Nothing in Parquet is committed in {folder} yet; ask again after the next part.")
+    return {"format": "parquet", "parts": parts, "tables": {name: e for name, e in tables.items() if e["files"]}}
+
+
 def connect(folder: Path, tables: Iterable[str]) -> "duckdb.DuckDBPyConnection":
     """Make a view for each table of a dataset, and let nothing else of the machine be reached."""
     import duckdb
@@ -218,8 +238,11 @@ def connect(folder: Path, tables: Iterable[str]) -> "duckdb.DuckDBPyConnection":
     connection = duckdb.connect()
     connection.execute("SET TimeZone = 'UTC'")
     place = str(folder.resolve()).replace("'", "''")
+    # Parts may lie under different policies, and so have different columns.
+    inside, union = ("", "") if (folder / MANIFEST).exists() else ("*/", ", union_by_name = true")
     for table in sorted(tables):
-        connection.execute(f"CREATE VIEW \"{table}\" AS SELECT * FROM read_parquet('{place}/{table}/*.parquet')")  # noqa: S608
+        files = f"'{place}/{inside}{table}/*.parquet'{union}"
+        connection.execute(f'CREATE VIEW "{table}" AS SELECT * FROM read_parquet({files})')  # noqa: S608
     connection.execute(f"SET allowed_directories = ['{place}/']")
     connection.execute("SET enable_external_access = false")
     connection.execute("SET lock_configuration = true")
