@@ -15,6 +15,7 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
+from sonde.pipeline.stored import stored
 from tests.policy.keys import make_key, needs_ssh_keygen, public, sign
 from tests.reference.ipfix import Collector
 from tests.sink.test_stream import Listener
@@ -117,7 +118,7 @@ def test_every_flow_of_a_probe_reaches_its_outlets(office: list[str], tmp_path: 
             wait_until(lambda: probe.poll() is not None or state_of(port)["frames"]["recorded"] > 1000)
             state = state_of(port)
             assert state["phase"] == "running"
-            assert set(state["sinks"]) >= {"stream", "ipfix"}
+            wait_until(lambda: set(state_of(port)["sinks"]) >= {"stream", "ipfix"})
             probe.stdin.write(octets[-100:])
             probe.stdin.close()
             assert probe.wait(60) == 0
@@ -133,6 +134,8 @@ def test_every_flow_of_a_probe_reaches_its_outlets(office: list[str], tmp_path: 
         while len(collector.records) < len(rows):
             collector.take(taker.recv(65_535))
     assert len(rows) > 200
+    # What it left is sent again part by part, each under its own manifest.
+    assert sum(permitted.batch.num_rows for permitted in stored(tmp_path / "out", ["flows"])) == len(rows)
     assert sorted(line["uid"] for line in lines) == sorted(row["uid"] for row in rows)
     assert sum(record["packetDeltaCount"] for record in collector.records) == sum(row["orig_packets"] for row in rows)
 

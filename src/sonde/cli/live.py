@@ -1,6 +1,7 @@
 """The command `sonde live`: a probe on the wire, its signals, and how it ends."""
 
 import argparse
+import os
 import signal
 import sys
 from collections.abc import Iterator
@@ -101,7 +102,8 @@ def run_live(args: argparse.Namespace) -> int:
     page = open_page(args.metrics)
     with _told_of_compiling(quiet=args.quiet), started(options) as probe, _signals(probe):
         if not args.quiet:
-            say(f"watching {', '.join(args.interfaces)} under {probe.state.policy}, version {probe.state.version}.")
+            told = f"watching {', '.join(args.interfaces)} under {probe.state.policy}, version {probe.state.version}."
+            probe.begun = lambda: say(told)
         if page is not None:
             page.start(probe.state.snapshot)  # its threads begin here, as confined as this one
         probe.run()
@@ -128,9 +130,10 @@ def _told_of_compiling(*, quiet: bool) -> Iterator[None]:
     from sonde.wire import announce_with
 
     said: list[str] = []
+    ours = os.getpid()
 
     def tell(name: str) -> None:
-        if not said and not quiet:
+        if not said and not quiet and os.getpid() == ours:  # others compile for us
             say("compiling kernels for this machine; this happens once, and nothing is captured meanwhile.")
         said.append(name)
 

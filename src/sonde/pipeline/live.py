@@ -23,7 +23,8 @@ import numpy as np
 from sonde.pipeline.account import tell_policy
 from sonde.pipeline.lane import Lane, Yield
 from sonde.pipeline.ledger import Ledger
-from sonde.pipeline.parts import Account, Parts, Warn, parts_of
+from sonde.pipeline.parts import Account, Parts, Warn
+from sonde.pipeline.places import parts_of
 from sonde.pipeline.plan import Plan
 from sonde.pipeline.policies import live_obstacles, open_policy
 from sonde.pipeline.recorder import Recorder
@@ -147,6 +148,8 @@ class Probe:
         self._inputs_before: dict[str, tuple[int, int]] = {}
         self._tallied: tuple[Ints, Ints] = (np.zeros((0, 2), np.int64), np.zeros((0, 2), np.int64))
         self._expired = False
+        #: Called once, when frames are let in.
+        self.begun: Callable[[], None] = lambda: None
         ledger.reopened = lambda log: tell_policy(log, self.plan.gate.policy)
         self._tell_terms()
 
@@ -165,7 +168,6 @@ class Probe:
 
     def run(self) -> None:
         """Work until `stop`, the end of the input, or the end of the policy (then: ExpiredError)."""
-        self.state.phase = "running"
         while True:
             self._run_once()
             if self._expired:
@@ -238,6 +240,9 @@ class Probe:
         """Do what is due between blocks."""
         assert self.recorder is not None  # noqa: S101 - runs
         state, now = self.state, time.monotonic()
+        if state.phase == "starting":  # the first block: frames are let in from now on
+            state.phase, state.started_ns = "running", time.time_ns()
+            self.begun()
         state.recorded = state.frames_in - state.out_of_scope - sum(state.dropped.values())
         self._guarded(self.recorder.settle)
         if now - self._flushed >= FLUSH_S:

@@ -15,7 +15,7 @@ import sonde
 from sonde.flow import Limits
 from sonde.identify import Applications
 from sonde.pipeline.account import accept_policy, tell_output
-from sonde.pipeline.places import keys_folder
+from sonde.pipeline.places import MANIFEST, keys_folder
 from sonde.pipeline.plan import MIB, Plan, PlanError, choose_tables, registry
 from sonde.pipeline.recorder import Recorder, schema_of
 from sonde.pipeline.run import Totals, read_all
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 
 CAPTURE_ENDINGS = (".pcap", ".pcapng", ".cap", ".dmp", ".ntar")
 PACKINGS = ("", ".gz", ".zst", ".xz", ".bz2")
-MANIFEST = "manifest.json"
 
 
 class OutputError(ValueError):

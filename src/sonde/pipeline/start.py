@@ -7,6 +7,7 @@ In this order: rings are opened, which alone needs rights; those are given up; t
 the filter; the place of the output; kernels are compiled. Then `run` lets frames in.
 """
 
+import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -21,7 +22,7 @@ from sonde.pipeline.live import LiveInput, Probe, Terms, check_live
 from sonde.pipeline.parts import FORMATS, Parts, Warn
 from sonde.pipeline.places import keys_folder
 from sonde.pipeline.plan import MIB, Plan
-from sonde.pipeline.privilege import choose_user, confine, own_folders
+from sonde.pipeline.privilege import become, choose_user, confine, own_folders
 from sonde.pipeline.read import OutputError, default_seed, make_plan
 from sonde.pipeline.state import State
 from sonde.pipeline.wires import PipeInput, RingInput
@@ -35,7 +36,7 @@ from sonde.source.ring import RING_OCTETS, open_rings
 from sonde.wire import cache_folder
 
 STDIN = "-"
-ETHERNET = 1
+CACHES = ("SONDE_CACHE", "XDG_CACHE_HOME")  # where machine code is kept, if said
 #: Makes an outlet once rights are given up; gets the state to show counters of its own in.
 Maker = Callable[[State], Bounded]
 
@@ -93,8 +94,10 @@ def started(options: Options) -> Iterator[Probe]:
         folders = [each for each in (options.output, log, keys) if each is not None]
         if options.confines:
             user = choose_user(options.user, options.output or log)
-            own_folders(folders, user)
-            state.confinement.update(confine(user, [*folders, cache_folder()]))
+            kept = [Path(place) for name in CACHES if (place := os.environ.get(name))]
+            own_folders([*folders, *kept], user)
+            become(user)  # before the folder of machine code is made, which is to be the user's
+            state.confinement.update(confine([*folders, cache_folder()]))
         ledger = _open_log(options, log, keys)
         reason = "failed"
         try:

@@ -16,7 +16,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from sonde.pipeline.account import accounted, folder_of_log
-from sonde.pipeline.places import keys_folder
+from sonde.pipeline.places import MANIFEST, keys_folder
 from sonde.pipeline.read import Reading, find_captures, make_plan, read_captures, seed_of
 from sonde.pipeline.stored import QueryError, described
 
@@ -96,7 +96,8 @@ class Dataset:
         if name not in self._tables:
             import pyarrow.parquet as pq
 
-            self._tables[name] = Table(pq.read_table(self.folder / name))
+            is_parts = "parts" in self.manifest
+            self._tables[name] = self.query(f'from "{name}"') if is_parts else Table(pq.read_table(self.folder / name))
         return self._tables[name]
 
     def __getattr__(self, name: str) -> Table:
@@ -202,8 +203,11 @@ def connect(folder: Path, tables: Iterable[str]) -> "duckdb.DuckDBPyConnection":
     connection = duckdb.connect()
     connection.execute("SET TimeZone = 'UTC'")
     place = str(folder.resolve()).replace("'", "''")
+    # Parts may lie under different policies, and so have different columns.
+    inside, union = ("", "") if (folder / MANIFEST).exists() else ("*/", ", union_by_name = true")
     for table in sorted(tables):
-        connection.execute(f"CREATE VIEW \"{table}\" AS SELECT * FROM read_parquet('{place}/{table}/*.parquet')")  # noqa: S608
+        files = f"'{place}/{inside}{table}/*.parquet'{union}"
+        connection.execute(f'CREATE VIEW "{table}" AS SELECT * FROM read_parquet({files})')  # noqa: S608
     connection.execute(f"SET allowed_directories = ['{place}/']")
     connection.execute("SET enable_external_access = false")
     connection.execute("SET lock_configuration = true")

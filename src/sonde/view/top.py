@@ -23,7 +23,7 @@ from urllib.parse import urlsplit
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from sonde.pipeline.parts import parts_of
+from sonde.pipeline.places import parts_of
 from sonde.pipeline.stored import QueryError, described
 from sonde.policy.terms import KEEP, PREFIX, TRUNCATE
 from sonde.view.metrics import complaints
