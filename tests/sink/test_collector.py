@@ -5,11 +5,12 @@ import os
 import shutil
 import signal
 import socket
+import struct
 import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -246,6 +247,28 @@ def test_datagrams_fit_a_packet(dataset: Path) -> None:
         while len(collector.records) < permitted.batch.num_rows:
             collector.take(taker.recv(65_535))
     assert 1000 < max(collector.lengths) <= 1500 - 28
+
+
+def test_a_collector_that_came_back_is_told_all_templates_and_the_count_goes_on(dataset: Path) -> None:
+    (permitted,) = stored(dataset, ["flows"])
+    taker = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    taker.bind(("127.0.0.1", 0))
+    place = taker.getsockname()
+    with closing(IpfixOutlet(host_and_port(f"127.0.0.1:{place[1]}", "udp"))) as outlet:
+        outlet.write(permitted)
+        sent = outlet.exporter.sequence
+        taker.close()
+        with suppress(OutletError):  # that nobody is there shows at the second message at the latest
+            outlet.write(permitted)
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as again:
+            again.bind(place)
+            again.settimeout(10)
+            outlet.write(permitted)
+            first = again.recv(65_535)
+    _, _, _, sequence, _, number, _ = struct.unpack_from(">HHIIIHH", first)
+    assert number == 2  # RFC 7011 §3.3.2: a set of templates
+    assert sequence > sent == permitted.batch.num_rows
+    assert outlet.tally()["lost_connections"] >= 1
 
 
 def test_what_did_not_pass_the_gate_is_not_sent() -> None:

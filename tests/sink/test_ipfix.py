@@ -154,6 +154,40 @@ def test_what_the_policy_dropped_is_in_no_template(flows: pa.RecordBatch) -> Non
     assert {"packetDeltaCount", "sourceTransportPort"} <= names
 
 
+def under(policy: str, folder: Path) -> pa.RecordBatch:
+    sonde.read(EXAMPLE, tables=["flows"], policy=policy, output=folder)
+    return whole(pq.read_table(folder / "flows"))
+
+
+def test_pseudonyms_of_addresses_are_not_sent(tmp_path: Path) -> None:
+    flows = under("strict", tmp_path / "strict.sonde")
+    assert flows["orig_ip"][0].as_py().startswith("p:")
+    messages = list(Exporter(Terms(1420)).messages(flows, NOW_S))
+    collector = collected(messages)
+    assert len(collector.records) == flows.num_rows
+    assert not [name for record in collector.records for name in record if "Address" in name]
+    assert b"p:" not in b"".join(messages)
+    assert all(record["flowStartMilliseconds"] % 10**9 == 0 for record in collector.records)  # whole seconds
+
+
+def test_a_number_that_became_a_pseudonym_is_not_sent(flows: pa.RecordBatch) -> None:
+    place = flows.schema.get_field_index("orig_port")
+    texts = pa.array(["p:0011"] * flows.num_rows)
+    changed = flows.set_column(place, "orig_port", texts)
+    messages = list(Exporter(Terms(1420)).messages(changed, NOW_S))
+    names = {name for fields in collected(messages).templates.values() for name, _, _ in fields}
+    assert "sourceTransportPort" not in names
+    assert "destinationTransportPort" in names
+    assert b"p:0011" not in b"".join(messages)
+
+
+def test_a_text_is_cut_where_one_octet_tells_its_length(flows: pa.RecordBatch) -> None:
+    place = flows.schema.get_field_index("protocol")
+    changed = flows.slice(0, 2).set_column(place, "protocol", pa.array(["a" * 300, "b"]))
+    found = collected(Exporter(Terms(1420)).messages(changed, NOW_S)).records
+    assert sorted(record["applicationName"] for record in found) == ["a" * 254, "b"]
+
+
 def test_no_flow_and_no_column_make_no_message(flows: pa.RecordBatch) -> None:
     assert list(Exporter(Terms(1420)).messages(flows.slice(0, 0), NOW_S)) == []
 
