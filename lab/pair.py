@@ -67,6 +67,9 @@ class Pair:
             if each.poll() is None:
                 each.kill()
                 each.wait(10)
+            for pipe in (each.stdout, each.stderr):
+                if pipe is not None:
+                    pipe.close()
         subprocess.run(["ip", "netns", "del", self.name], check=False, capture_output=True)
 
     def link(self, *words: str) -> None:
@@ -84,7 +87,7 @@ class Pair:
         started = subprocess.Popen(
             command,
             stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             text=True,
             env={**os.environ, **(environment or {})},

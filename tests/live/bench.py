@@ -141,6 +141,11 @@ class Running:
                 return line
         raise AssertionError(f"it ended without saying {words!r}: {self.said}")
 
+    def kill(self) -> None:
+        self.process.kill()
+        self.process.wait(10)
+        self.process.stderr.close()
+
     def tell(self, number: signal.Signals) -> None:
         self.process.send_signal(number)
 

@@ -52,6 +52,9 @@ MIB = 1 << 20
 class LiveInput(Input, Protocol):
     """An input that goes on until it is stopped."""
 
+    #: What manifests call it.
+    kind: str
+
     def stop(self) -> None:
         """Take nothing further in; `blocks` ends when all is read."""
 
@@ -363,7 +366,7 @@ class Probe:
             self.account.inputs.append(
                 {
                     "name": name,
-                    "kind": self.source.report.kind,
+                    "kind": self.source.kind,
                     "received": each.received - received,
                     "kernel_drops": each.kernel_drops - dropped,
                 }
