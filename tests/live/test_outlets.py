@@ -1,5 +1,6 @@
 """A probe at work, from a pipe, under a signed policy: every flow reaches its outlets, and its page says so."""
 
+import importlib.util
 import json
 import os
 import socket
@@ -16,6 +17,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from sonde.pipeline.stored import stored
+from tests.live.bench import Pair, Place, Running, counted, environment, frames_of, needs_wire
 from tests.policy.keys import make_key, needs_ssh_keygen, public, sign
 from tests.reference.ipfix import Collector
 from tests.sink.test_stream import Listener
@@ -138,6 +140,37 @@ def test_every_flow_of_a_probe_reaches_its_outlets(office: list[str], tmp_path: 
     assert sum(permitted.batch.num_rows for permitted in stored(tmp_path / "out", ["flows"])) == len(rows)
     assert sorted(line["uid"] for line in lines) == sorted(row["uid"] for row in rows)
     assert sum(record["packetDeltaCount"] for record in collector.records) == sum(row["orig_packets"] for row in rows)
+
+
+@pytest.mark.compiled
+@needs_wire
+def test_a_probe_that_gave_up_its_rights_feeds_outlets_and_its_page(wire: Pair, place: Place, kernels: Path) -> None:
+    """The listener is a socket of this side; the broker is away, which costs counted messages and no time at the end."""
+    made = socket.socket(socket.AF_UNIX)
+    made.bind(str(place.folder / "in.sock"))
+    (place.folder / "in.sock").chmod(0o777)
+    made.listen()
+    wire.run("ip", "link", "set", "lo", "up")
+    away = {"kafka": "127.0.0.1:9"} if importlib.util.find_spec("confluent_kafka") else {}
+    options = {"to": f"unix:{place.folder / 'in.sock'}", "metrics": "9480", "tables": "flows", **away}
+    frames = frames_of()
+    with closing(Listener(made)) as listener:
+        words = place.words(wire.watched, roll="600", lanes="1", **options)
+        probe = Running(wire.start(*words, environment=environment(kernels)))
+        wire.send(frames, pause_s=0.002)
+        top = [sys.executable, "-m", "sonde.cli.main", "top", "--once"]
+        wait_until(lambda: f"{len(frames):,} received" in wire.run(*top))
+        shown = wire.run(*top)
+        said = probe.end()
+        assert probe.process.returncode == 0
+        uids = [uid for (uid,) in place.rows("flows", "uid")]
+        assert sorted(line["uid"] for line in listener.wait_for(0, len(uids))) == uids
+    told = counted(said)
+    assert told["unaccounted"] == 0
+    assert f"{told['recorded']:,} recorded" in shown
+    assert "health     well" in shown
+    assert "capabilities none," in said
+    assert "stream up" in said
 
 
 @needs_ssh_keygen
