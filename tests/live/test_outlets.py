@@ -145,7 +145,7 @@ def test_every_flow_of_a_probe_reaches_its_outlets(office: list[str], tmp_path: 
 @pytest.mark.compiled
 @needs_wire
 def test_a_probe_that_gave_up_its_rights_feeds_outlets_and_its_page(wire: Pair, place: Place, kernels: Path) -> None:
-    """The listener is a socket of this side; the broker is away, which costs counted messages and no time at the end."""
+    """The listener is a socket of this side; the broker is away, which costs messages that are counted, and no time."""
     made = socket.socket(socket.AF_UNIX)
     made.bind(str(place.folder / "in.sock"))
     (place.folder / "in.sock").chmod(0o777)
