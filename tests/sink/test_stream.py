@@ -106,6 +106,19 @@ def test_a_listener_that_went_is_found_again(dataset: Path, listening: tuple[Lis
     assert (tally["lines"], tally["connections"], tally["lost_connections"]) == (2, 2, 1)
 
 
+def test_who_takes_nothing_is_given_up_after_some_attempts(dataset: Path) -> None:
+    (permitted,) = stored(dataset, ["flows"])
+    permitted.batch = pa.Table.from_batches([permitted.batch] * 20_000).combine_chunks().to_batches()[0]
+    with socket.create_server(("127.0.0.1", 0)) as listener:  # the kernel accepts, and nobody reads
+        to = endpoint(f"tcp://127.0.0.1:{listener.getsockname()[1]}")
+        with closing(StreamOutlet(to)) as outlet:
+            outlet.connection.timeout_s = 0.2
+            with pytest.raises(OutletError, match="timed out"):
+                outlet.write(permitted)
+    tally = outlet.tally()
+    assert (tally["lines"], tally["connections"], tally["lost_connections"]) == (0, 3, 3)
+
+
 def test_nobody_there_is_one_sentence(dataset: Path, tmp_path: Path) -> None:
     (permitted,) = stored(dataset, ["flows"])
     with pytest.raises(OutletError, match=r"in\.sock: No such file or directory; is anybody listening there"):
