@@ -4,12 +4,12 @@ import json
 import os
 import shutil
 import signal
-import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import dpkt
 import duckdb
@@ -18,6 +18,9 @@ import pytest
 from lab.pair import Pair, obstacle
 from sonde.pipeline.policies import sign_policy
 from tests.policy.keys import SSH_KEYGEN, make_key, public
+
+if TYPE_CHECKING:
+    import subprocess
 
 ROOT = Path(__file__).parents[2]
 EXAMPLE = ROOT / "examples/first-look.pcapng"

@@ -14,10 +14,10 @@ def kernels() -> Iterator[Path]:
     """Machine code, compiled once, where the probe's user can read it."""
     if WHY_NOT:
         pytest.skip(WHY_NOT)
+    from sonde.pipeline.live import Tee
     from sonde.pipeline.read import make_plan
     from sonde.pipeline.recorder import Recorder
     from sonde.pipeline.run import compile_all
-    from sonde.pipeline.live import Tee
     from sonde.wire import cache_folder
 
     plan = make_plan()

@@ -6,6 +6,7 @@ import signal
 import struct
 import subprocess
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import duckdb
@@ -43,8 +44,8 @@ def test_live_records_are_those_of_the_file_and_every_frame_is_accounted_for(
     assert probe.process.returncode == 0
     holds(told, sent)
     assert told["kernel_drops"] == 0
-    read = sonde.read(EXAMPLE, policy=place.policy, signers=place.signers, keys=tmp_path / "keys", output=tmp_path / "out",
-                      audit=tmp_path / "audit")  # fmt: skip
+    places = {name: tmp_path / name for name in ("keys", "output", "audit")}
+    read = sonde.read(EXAMPLE, policy=place.policy, signers=place.signers, **places)
     assert told["recorded"] == read.manifest["packets"]["recorded"]
     offline = {name: entry["rows"] for name, entry in read.manifest["tables"].items()}
     live = dict.fromkeys(offline, 0)
@@ -101,9 +102,8 @@ def test_vlans_filters_rings_scope_and_an_interface_that_goes_down(wire: Pair, p
     told = counted(probe.end())
     holds(told, sent)
     ports = dict(place.rows("flows", "orig_port, vlan"))
-    assert ports == {port: port % 3 or None for port in range(31000, 31200)} | {
-        port: None for port in range(33000, 33100)
-    } | {port: None for port in range(32000, 32010)}
+    tagged = {port: port % 3 or None for port in range(31000, 31200)}
+    assert ports == tagged | dict.fromkeys([*range(33000, 33100), *range(32000, 32010)])
     inputs = [each for manifest in place.manifests() for each in manifest["inputs"]]
     assert sum(each["received"] for each in inputs) == sent
     assert place.verify() == "sound"
@@ -246,3 +246,66 @@ def test_a_capture_comes_through_a_pipe(wire: Pair, place: Place, kernels: Path)
     assert done.returncode == 0, said
     holds(counted(said), len(frames_of()))
     assert json.loads(next(place.output.glob("*/manifest.json")).read_text())["inputs"][0]["kind"] == "pipe"
+
+
+def test_a_watched_folder_gives_each_finished_capture_once(wire: Pair, place: Place, kernels: Path) -> None:
+    spool = place.folder / "spool"
+    spool.mkdir()
+    shutil.copy(EXAMPLE, spool / "one.pcapng")
+    (spool / "none.pcap").write_text("this is no capture")
+    (spool / "notes.txt").write_text("nor is this")
+    words = place.words("watch-here", lanes="1", quiet_for="1", tables="flows,dns")
+    at = words.index("live")
+    words[at : at + 2] = ["watch", str(spool)]
+    watcher = Running(wire.start(*words, environment=environment(kernels)))
+    watcher.hear("none.pcap is no capture")
+    wait_for(lambda: len(place.manifests()) == 1)
+    growing = spool / "two.pcapng"
+    growing.write_bytes(EXAMPLE.read_bytes()[:100_000])
+    with growing.open("ab") as file:
+        time.sleep(0.7)
+        file.write(EXAMPLE.read_bytes()[100_000:])
+    wait_for(lambda: len(place.manifests()) == 2)
+    watcher.end()
+    assert watcher.process.returncode == 0
+    assert [each["packets"]["in"] for each in place.manifests()] == [2143, 2143]
+    journal = place.output / ".journal"
+    journal.write_text("".join(journal.read_text().splitlines(keepends=True)[:-1]) + '{"name": "tw')  # torn
+    again = Running(wire.start(*words, environment=environment(kernels)))
+    time.sleep(3)
+    said = again.end()
+    assert "1 captures were read, 0 files" in said  # the one whose line was torn; it was there already
+    assert len(place.manifests()) == 2
+    assert place.verify() == "sound"
+
+
+def wait_for(what: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 30
+    while not what():
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+
+
+LIBRARY = """
+import sonde, sys
+rows = {{}}
+for batch in sonde.live("wire1", policy="{policy}", signers="{signers}", audit="{audit}", keys="{keys}", lanes=1):
+    rows[batch.table] = rows.get(batch.table, 0) + batch.batch.num_rows
+    if batch.table == "dns":
+        break
+print(rows, file=sys.stderr)
+"""
+
+
+def test_the_library_gives_batches_as_they_come(wire: Pair, place: Place, kernels: Path) -> None:
+    import sys
+
+    told = LIBRARY.format(policy=place.policy, signers=place.signers, audit=place.audit, keys=place.keys)
+    process = wire.start(sys.executable, "-c", told, environment=environment(kernels))
+    deadline = time.monotonic() + 30
+    while process.poll() is None and time.monotonic() < deadline:
+        wire.send(frames_of(), pause_s=0.001)
+        time.sleep(0.5)
+    _, said = process.communicate(timeout=30)
+    assert "'dns'" in said, said
+    assert place.entries()[-1] == "shutdown"

@@ -20,7 +20,7 @@ from sonde.cli.arguments import Parser, UsageError, build_parser
 from sonde.cli.audit import add_audit
 from sonde.cli.authorize import add_authorize, add_vault
 from sonde.cli.failures import contain, fail, sentence
-from sonde.cli.live import add_live
+from sonde.cli.live import add_live, add_watch
 from sonde.cli.policy import add_policy, add_retention, add_selftest
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ def main(argv: list[str] | None = None) -> int:
 def full_parser() -> Parser:
     """Describe every command; docs/cli.md is made from this."""
     runs = {"read": run_read, "query": run_query, "protocols": run_protocols}
-    more = (add_live, add_policy, add_retention, add_selftest, add_authorize, add_vault, add_audit)
+    more = (add_live, add_watch, add_policy, add_retention, add_selftest, add_authorize, add_vault, add_audit)
     return build_parser(sonde.__version__, runs, *more)
 
 
