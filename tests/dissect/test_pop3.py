@@ -75,7 +75,7 @@ def test_a_typical_exchange() -> None:
     assert row["retrieved_octets"] == len(ONE) + len(TWO)
     assert (row["quit"], row["anomaly"], row["starttls"]) == (True, [], "absent")
     assert whole(rows, 1) == (ONE, FIRST | LAST | DOTTED)
-    assert whole(rows, 2) == (TWO, FIRST | LAST | DOTTED)
+    assert whole(rows, 2) == (TWO, FIRST | LAST)
 
 
 def test_capabilities_and_a_pipelined_login() -> None:
@@ -85,7 +85,7 @@ def test_capabilities_and_a_pipelined_login() -> None:
     assert (row["user"], row["auth_mechanism"], row["login_success"]) == ("someone", "PASS", True)
     assert row["cleartext_credentials"] is True
     assert (row["tops"], row["retrieved"], row["starttls"]) == (1, 0, "offered")
-    assert whole(rows) == (b"Subject: x\r\n\r\n", FIRST | LAST | DOTTED | PARTIAL | CREDENTIALS)
+    assert whole(rows) == (b"Subject: x\r\n\r\n", FIRST | LAST | PARTIAL | CREDENTIALS)
     assert "canary" not in repr(rows)
 
 
@@ -109,9 +109,9 @@ def test_tls_is_handed_over() -> None:
 def test_a_message_with_a_gap_and_one_cut_short() -> None:
     start = [(S, b"+OK hi\r\n"), (C, b"RETR 1\r\n"), (S, b"+OK\r\nSubject: x\r\n\r\nab"), (S, 500)]
     gap = pop3([*start, (S, b"cd\r\n.\r\n")])
-    assert whole(gap) == (b"Subject: x\r\n\r\nabcd\r\n", FIRST | LAST | DOTTED | AFTER_GAP)
+    assert whole(gap) == (b"Subject: x\r\n\r\nabcd\r\n", FIRST | LAST | AFTER_GAP)
     assert gap["pop3"][0]["anomaly"] == ["gap"]
-    assert whole(pop3(start[:3]))[1] == FIRST | LAST | DOTTED | CUT_SHORT
+    assert whole(pop3(start[:3]))[1] == FIRST | LAST | CUT_SHORT
 
 
 def test_bounds() -> None:

@@ -15,10 +15,11 @@ from sonde.pipeline.ledger import Ledger
 from sonde.pipeline.parts import Account, Parts
 from sonde.pipeline.places import name_of, parts_of
 from sonde.pipeline.plan import Plan
-from sonde.pipeline.read import OutputError, make_plan
+from sonde.pipeline.read import make_plan
 from sonde.pipeline.recorder import schema_of
 from sonde.pipeline.retention import clear_parts
 from sonde.pipeline.state import State
+from sonde.pipeline.whole import OutputError
 from sonde.policy.terms import DAY_NS, Retention
 
 

@@ -14,7 +14,7 @@ from sonde.audit.folder import read_log
 from sonde.audit.note import read_checkpoint, split_note
 from sonde.audit.stamp import digest_folder
 from sonde.audit.verify import own_key
-from sonde.pipeline import read as reading
+from sonde.pipeline import whole as reading
 from sonde.pipeline.account import folder_of_log
 from tests.pipeline.test_lanes import EXAMPLE
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sonde.wire import KernelFault, copy, kernel, le16, le32, u8, u16, u24, u32, u48, u64
+from sonde.wire import KernelFault, copy, kernel, le16, le32, put64, u8, u16, u24, u32, u48, u64
 from sonde.wire.hash import fold
 
 
@@ -36,6 +36,27 @@ def fold_one(words: Any) -> int:
 def copy_some(source: Any, at: int, end: int, target: Any, put: int) -> int:
     """Copy, and give the place behind."""
     return copy(source, at, end, target, put)
+
+
+@kernel
+def put_some(words: Any, target: Any, at: int) -> int:
+    """Write the first word, and give the place behind."""
+    return put64(target, at, words[0])
+
+
+@given(st.integers(0, (1 << 64) - 1), st.integers(0, 8))
+@settings(max_examples=50, deadline=None)
+def test_a_word_is_written_as_it_is_spelt(value: int, at: int) -> None:
+    target = np.full(16, 7, np.uint8)
+    assert put_some(np.array([value], np.uint64), target, at) == at + 8
+    assert target.tobytes() == bytes([7] * at) + value.to_bytes(8, "big") + bytes([7] * (8 - at))
+
+
+@pytest.mark.compiled
+@pytest.mark.parametrize("at", [-1, -8, 1, 8, 1 << 40])
+def test_a_word_beyond_the_octets_is_not_written(at: int) -> None:
+    with pytest.raises((KernelFault, IndexError)):
+        put_some(np.zeros(1, np.uint64), np.zeros(8, np.uint8), at)
 
 
 @given(st.binary(min_size=8, max_size=40), st.data())

@@ -61,6 +61,8 @@ def _add_read(commands: Subparsers, run: Callable[[argparse.Namespace], int]) ->
     add("--keys", metavar="DIR", help="where keys are kept (default: $SONDE_KEYS, or the user's state folder)")
     add("--audit", metavar="DIR", help="audit log to write to (default: what the policy's file says, or none)")
     add("--probe", default="", metavar="NAME", help="name of this probe in a new audit log (default: probe)")
+    add("--authorisation", metavar="FILE", help="keep content of mail as this file allows (needs --vault)")
+    add("--vault", metavar="DIR", help="the vault that takes it, encrypted")
     add("--checksums", choices=("ignore", "verify"), default="ignore", help="drop what fails them")
     add("--memory", type=octets, default="512M", metavar="SIZE", help="budget of the flow tables (default: 512M)")
     add("--lanes", type=lanes, default=0, metavar="N", help="threads (default: one for each core but one, up to 4)")

@@ -10,7 +10,7 @@ import signal
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, NoReturn
@@ -21,9 +21,13 @@ from sonde.cli.audit import add_audit
 from sonde.cli.authorize import add_authorize, add_vault
 from sonde.cli.failures import contain, fail, sentence
 from sonde.cli.live import add_live, add_watch
+from sonde.cli.mail_feed import add_mail_feed
 from sonde.cli.policy import add_policy, add_retention, add_selftest
 
 if TYPE_CHECKING:
+    from sonde.audit import AuditLog
+    from sonde.pipeline.keeping import Keeper
+    from sonde.pipeline.plan import Plan
     from sonde.pipeline.read import Reading
 
 DONE, COULD_NOT, WRONG_USAGE, DAMAGED, INTERRUPTED, TERMINATED = 0, 1, 2, 3, 130, 143
@@ -63,7 +67,8 @@ def main(argv: list[str] | None = None) -> int:
 def full_parser() -> Parser:
     """Describe every command; docs/cli.md is made from this."""
     runs = {"read": run_read, "query": run_query, "protocols": run_protocols}
-    more = (add_live, add_watch, add_policy, add_retention, add_selftest, add_authorize, add_vault, add_audit)
+    records = (add_live, add_watch, add_mail_feed)
+    more = (*records, add_policy, add_retention, add_selftest, add_authorize, add_vault, add_audit)
     return build_parser(sonde.__version__, runs, *more)
 
 
@@ -86,6 +91,8 @@ def run_read(args: argparse.Namespace) -> int:
     from sonde.policy import PolicyError
     from sonde.view.progress import Progress
 
+    if bool(args.authorisation) != bool(args.vault):
+        raise UsageError("--authorisation and --vault go together: what may be kept, and where.")
     captures = find_captures(args.captures)
     out = Path(args.output) if args.output else default_output(args.captures)
     keys = keys_folder(args.keys)
@@ -110,11 +117,24 @@ def run_read(args: argparse.Namespace) -> int:
             )
         except (PlanError, PolicyError) as error:
             raise UsageError(str(error)) from None
-        with Progress(captures, quiet=args.quiet) as progress:
+        with _keeper(args, plan, audit, captures) as keeper, Progress(captures, quiet=args.quiet) as progress:
             reading = read_captures(
-                captures, plan, out, form=args.format, digest=args.digest, progress=progress.update, audit=audit
-            )
+                captures, plan, out, form=args.format, digest=args.digest, progress=progress.update, audit=audit,
+                keeper=keeper,
+            )  # fmt: skip
     return _tell_reading(args, reading, compiled=progress.compiling)
+
+
+def _keeper(
+    args: argparse.Namespace, plan: "Plan", audit: "AuditLog | None", captures: list[str]
+) -> "AbstractContextManager[Keeper | None]":
+    """Open the vault, if content is authorised; ciphers take time to import, and most runs keep none."""
+    if not args.authorisation:
+        return nullcontext()
+    from sonde.pipeline.keeping import Wanted, keeping
+
+    signers = Path(args.signers) if args.signers else None
+    return keeping(Wanted(Path(args.authorisation), Path(args.vault), signers), plan, audit, captures)
 
 
 def _tell_reading(args: argparse.Namespace, reading: "Reading", *, compiled: bool) -> int:

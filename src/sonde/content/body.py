@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from sonde.wire import Int, Ints, Wire, copy, kernel, octets, starts_folded, u16, u64
+from sonde.wire import Int, Ints, Wire, copy, kernel, octets, put64, starts_folded, u16, u64
 
 CR, LF, DASH, DOT, EQUALS, SP, TAB, COLON = 13, 10, 45, 46, 61, 32, 9, 58
 MOST_BOUNDARY = 200  # octets; RFC 2046 §5.1.1 has 70
@@ -64,6 +64,8 @@ for _first in range(256):
     if LETTERS[_first] < 64:
         _good = LETTERS < 64
         PAIRS[_first << 8 : (_first + 1) << 8][_good] = int(LETTERS[_first]) << 6 | LETTERS[_good].astype(np.uint16)
+PAIR = np.uint64(0xFFFF)
+FIRST_PAIR, SECOND_PAIR, THIRD_PAIR = np.uint64(48), np.uint64(32), np.uint64(16)  # where they stand in a word
 LOWS = np.uint64(0x7F7F7F7F7F7F7F7F)
 FEEDS, RETURNS = np.uint64(0x0A0A0A0A0A0A0A0A), np.uint64(0x0D0D0D0D0D0D0D0D)
 DOTS = np.uint64(0x2E2E2E2E2E2E2E2E)
@@ -194,7 +196,9 @@ def scan(wire: Wire, at: Int, end: Int, desk: Desk) -> Int:
                 if matched(wire, at, stop, desk):
                     state[EVENT] = BOUNDARY
                     state[BREAK] = 0
-                    state[LINES] += 1
+                    if stop < end:
+                        state[LINES] += 1
+                        state[BARE_LF] += wire[stop - 1] != CR
                     return min(stop + 1, end)
             if state[PHASE] == HEAD and (wire[at] == LF or wire[at] == CR):
                 if wire[at] == CR and at + 1 == end and state[OVER] == 0:
@@ -277,7 +281,10 @@ def scan_line(wire: Wire, at: Int, end: Int, state: Ints, out: Wire) -> Int:
         state[LAST_CR] = 2  # its LF came with the next octets
     elif state[LAST_CR] == 1:
         state[LAST_CR] = 0
-        state[BARE_CR] += 1
+        if state[PHASE] == BASE64:  # as decode_base64 counts those that it sees
+            state[BAD] += state[PADDED] == 0
+        else:
+            state[BARE_CR] += 1
         put_octet(state, out, CR)
     if has_end and stop > at and wire[stop - 1] == CR:
         last = stop - 1
@@ -327,6 +334,16 @@ def decode_base64(wire: Wire, at: Int, end: Int, state: Ints, out: Wire) -> None
     used = state[WRITTEN]
     while at < end and state[PADDED] == 0:
         if state[FILLED] == 0:
+            while at + 8 <= end:
+                word = u64(wire, at)
+                first, second = np.int64(PAIRS[word >> FIRST_PAIR]), np.int64(PAIRS[word >> SECOND_PAIR & PAIR])
+                third, fourth = np.int64(PAIRS[word >> THIRD_PAIR & PAIR]), np.int64(PAIRS[word & PAIR])
+                if first | second | third | fourth > 4095:
+                    break
+                bits = (first << 12 | second) << 24 | third << 12 | fourth
+                put64(out, used, np.uint64(bits) << THIRD_PAIR)  # two octets more than count; what follows covers them
+                used += 6
+                at += 8
             while at + 4 <= end:
                 first, second = np.int64(PAIRS[u16(wire, at)]), np.int64(PAIRS[u16(wire, at + 2)])
                 if first | second > 4095:

@@ -8,6 +8,7 @@ UTF-8 as it is. Nothing here raises: what cannot be read stays as it came, and i
 """
 
 import re
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from email.header import decode_header
 from email.utils import getaddresses, parsedate_to_datetime
@@ -23,7 +24,9 @@ MOST_PARAMETERS = 64
 MOST_NESTED = 16  # comments inside comments
 MOST_REMEMBERED = 256  # characters of a value that is remembered
 
-_FIELD = re.compile(rb"([!-9;-~]{1,128})[ \t]*:(.*)", re.DOTALL)
+#: A field with the lines that go on with it; else whatever stands in its place.
+_FIELD = r"([!-9;-~]{1,128})[ \t]*:([^\n]*(?:\n[ \t][^\n]*)*)|([^\n]+(?:\n[ \t][^\n]*)*)"
+_FIELDS, _RAW_FIELDS = re.compile(_FIELD), re.compile(_FIELD.encode())
 _FOLD = re.compile(r"\r?\n(?=[ \t])")
 _WORD = re.compile(r"=\?[^?\s]{1,64}\?[bBqQ]\?[^?]*\?=")
 _PARAMETER = re.compile(r';\s*([^\s=;"]{1,64})\s*=\s*("(?:[^"\\]|\\.)*"?|[^;]*)', re.DOTALL)
@@ -50,42 +53,50 @@ class Head:
 
     def __init__(self, octets: bytes) -> None:
         """Split a head into fields; lines that belong to none are counted."""
-        self.fields: list[tuple[str, str]] = []
         self.values: dict[str, list[str]] = {}
         self.odd: set[str] = set()
+        self.count = 0
         self.bad_lines = 0
-        current: bytes | None = None
-        for line in octets.split(b"\n"):
-            if line[:1] in (b" ", b"\t") and current is not None:
-                current += b"\n" + line
-                continue
-            self._add(current)
-            current = line if line.strip() else None
-        self._add(current)
+        if octets.isascii():
+            found: Iterable[tuple[str, str, str]] = _FIELDS.findall(octets.decode("ascii"))
+        else:
+            found = self._decoded_fields(octets)
+        for name, value, other in found:
+            if not name:
+                self._add_bad(other)
+            elif self.count >= MOST_FIELDS:
+                self.odd.add("headers_cut")
+            else:
+                self.count += 1
+                key = name.lower()
+                if key in self.values:
+                    self.values[key].append(value)
+                else:
+                    self.values[key] = [value]
 
-    def _add(self, octets: bytes | None) -> None:
-        if octets is None:
-            return
-        found = _FIELD.match(octets)
-        if found is None:
+    def _decoded_fields(self, octets: bytes) -> Iterator[tuple[str, str, str]]:
+        """Give name and value of each field of a head that is not all ASCII (RFC 6532 §3.2)."""
+        for name, raw, other in _RAW_FIELDS.findall(octets):
+            try:
+                value = raw.decode("utf-8")
+            except UnicodeDecodeError:
+                value = raw.decode("latin-1")
+                self.odd.add("raw_octets")
+            yield name.decode("ascii"), value, other.decode("latin-1")
+
+    def _add_bad(self, line: str) -> None:
+        if line.strip():
             self.bad_lines += 1
             self.odd.add("bad_header")
-        elif len(self.fields) >= MOST_FIELDS:
-            self.odd.add("headers_cut")
-        else:
-            raw = found[2]
-            try:
-                text = raw.decode("utf-8" if raw.isascii() is False else "ascii")
-            except UnicodeDecodeError:
-                text = raw.decode("latin-1")
-                self.odd.add("raw_octets")
-            name = found[1].decode("ascii").lower()
-            self.fields.append((name, text))
-            self.values.setdefault(name, []).append(text)
 
     def all(self, name: str) -> list[str]:
         """Give the unfolded values of all fields of a name."""
-        return [unfolded(value) for value in self.values.get(name, ())]
+        found = self.values.get(name)
+        return [unfolded(value) for value in found] if found else []
+
+    def has_many(self, name: str) -> bool:
+        """Say whether a field stands there more than once."""
+        return len(self.values.get(name, ())) > 1
 
     def first(self, name: str) -> str | None:
         """Give the first of them, if any."""
@@ -115,6 +126,8 @@ class Head:
     def addresses(self, name: str) -> list[Address]:
         """Give the mailboxes of all fields of a name, groups opened (RFC 5322 §3.4)."""
         found: list[Address] = []
+        if name not in self.values:
+            return found
         for value in self.all(name):
             if len(found) >= MOST_ADDRESSES:
                 self.odd.add("addresses_cut")
@@ -149,7 +162,7 @@ class Head:
         if value is None:
             return "", {}
         main = _TYPE.match(without_comments(value[:MOST_TEXT]).lstrip().lower())
-        return main[0] if main else "", self._decode_parameters(value)
+        return main[0] if main else "", self._decode_parameters(value) if ";" in value else {}
 
     def _decode_parameters(self, value: str) -> dict[str, str]:
         plain: dict[str, str] = {}
@@ -159,7 +172,7 @@ class Head:
                 self.odd.add("parameters_cut")
                 break
             key, text = found[1].lower(), unquoted(found[2].strip())
-            part = _CONTINUED.fullmatch(key)
+            part = _CONTINUED.fullmatch(key) if "*" in key else None
             if part is not None:
                 pieces.setdefault(part[1], {})[int(part[2])] = (part[3] is not None, text)
             elif key.endswith("*"):
@@ -204,7 +217,8 @@ def remembered_pairs(value: str) -> list[tuple[str, str]] | None:
 def unquoted(text: str) -> str:
     """Take the quotes from a quoted string (RFC 5322 §3.2.4)."""
     if text.startswith('"'):
-        return _QUOTED_PAIR.sub(r"\1", text[1:].removesuffix('"'))
+        text = text[1:].removesuffix('"')
+        return _QUOTED_PAIR.sub(r"\1", text) if "\\" in text else text
     return text.split(" ", maxsplit=1)[0] if "(" in text else text
 
 
@@ -227,6 +241,8 @@ def decoded_words(value: str) -> tuple[str, bool]:
 
 def without_comments(text: str) -> str:
     """Take comments out, those inside others first (RFC 5322 §3.2.2)."""
+    if "(" not in text:
+        return text
     for _ in range(MOST_NESTED):
         text, found = _COMMENT.subn(" ", text)
         if not found:

@@ -118,8 +118,7 @@ def extensions_of(name: str) -> list[str]:
 
 def is_double(extensions: list[str]) -> bool:
     """Say whether a harmless extension stands before one that can do harm (invoice.pdf.exe)."""
-    dangerous = EXECUTABLE | MACRO
-    return len(extensions) > 1 and extensions[0] in dangerous and extensions[1] in DOCUMENTS
+    return len(extensions) > 1 and extensions[0] in EXECUTABLE | MACRO and extensions[1] in DOCUMENTS
 
 
 def zip_listing(first: bytes, tail: bytes, size: int) -> Archive | None:

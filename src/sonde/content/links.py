@@ -5,6 +5,7 @@ A tolerant scan, bounded, of what a mail reader would show; nothing is fetched.
 
 import html
 import re
+from collections.abc import Iterator
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
@@ -12,7 +13,9 @@ MOST_TEXT = 256 << 10  # octets of a part that are searched
 MOST_LINKS = 2000  # of a part that are looked at
 MOST_DOMAINS = 100  # that are listed
 
-_URL = re.compile(r"\b(?:https?|ftp)://[^\s<>\"'\]\)]{1,2000}", re.IGNORECASE)
+_REST = re.compile(r"[^\s<>\"'\]\)]{1,2000}")  # of a link, behind its scheme
+_SCHEME = re.compile(r"(?:https?|ftp)\Z", re.IGNORECASE)
+LONGEST_SCHEME = 5
 _ANCHOR = re.compile(
     r"<a\b[^>]{0,4000}?\bhref\s*=\s*(\"[^\"]*\"|'[^']*'|[^\s>]+)[^>]{0,4000}>(.{0,4000}?)</a", re.IGNORECASE | re.DOTALL
 )
@@ -43,14 +46,31 @@ def links_of(text: str, *, is_html: bool) -> Links:
             shown = _SHOWN.match(html.unescape(_TAG.sub("", found[2])))
             if target and shown and not is_kin(shown[1].lower(), target) and len(mismatches) < MOST_DOMAINS:
                 mismatches.append((shown[1].lower(), target))
-    for found in _URL.finditer(text):
+    for url in urls_in(text):
         count += 1
         if count > MOST_LINKS:
             break
-        host = host_of(html.unescape(found[0]) if is_html else found[0])
+        host = host_of(html.unescape(url) if is_html else url)
         if host and len(hosts) < MOST_DOMAINS:
             hosts[host] = None
     return Links(list(hosts), count, mismatches, count > MOST_LINKS)
+
+
+def urls_in(text: str) -> Iterator[str]:
+    """Give the links of a text in order; found by what all have, which is many times quicker than by how they begin."""
+    at = 0
+    while (at := text.find("://", at)) >= 0:
+        scheme = _SCHEME.search(text, max(0, at - LONGEST_SCHEME), at)
+        rest = _REST.match(text, at + 3)
+        start = at
+        at += 3
+        if scheme is None or rest is None:
+            continue
+        before = scheme.start()
+        if before and (text[before - 1].isalnum() or text[before - 1] == "_"):
+            continue  # a longer word ends so
+        at = rest.end()
+        yield text[before:start] + "://" + rest[0]
 
 
 def host_of(url: str) -> str:

@@ -35,6 +35,7 @@ from sonde.content.body import (
     HEAD,
     HEAD_END,
     LAST_CR,
+    LINES,
     LONGEST,
     MOST_BOUNDARY,
     MOST_DEPTH,
@@ -58,7 +59,7 @@ from sonde.content.heads import Address, Head
 from sonde.content.part import Part, described, part_of
 from sonde.content.trace import addresses_in, authentication_of, path_of
 from sonde.content.verdicts import Evidence, judge
-from sonde.wire import Ints, Wire
+from sonde.wire import Wire
 
 MOST_HEAD = 256 << 10  # octets of one head that are kept
 MOST_PARTS = 1000  # of a message that are described
@@ -66,23 +67,44 @@ MOST_COUNTED = 20_000  # of a message that are looked for
 LONGEST_LINE = 998  # RFC 5322 §2.1.1
 MOST_DESKS = 16  # kept for the next messages: their arrays need not be looked at anew
 _AUTOMATIC = re.compile(r"no|auto-[a-z]{1,20}")
+NOTHING: Wire = np.empty(0, np.uint8)
 NESTED = {"message/rfc822", "message/global"}
 
 
-_desks: list[Desk] = []
+class Table:
+    """A desk with what makes its use quick."""
+
+    def __init__(self, desk: Desk) -> None:
+        """Look at its arrays as memory, which is read and written quicker, and bind the kernel that fills them."""
+        self.desk = desk
+        self.state = memoryview(desk.state.data)
+        self.made = memoryview(desk.out.data)
+        self.scan = scan.bind(desk)
+
+
+_tables: list[Table] = []
 
 
 class Taker(Protocol):
     """Who may keep content under an authorisation; without one nothing is kept."""
 
     def raw(self, octets: memoryview) -> None:
-        """Take octets of the whole message."""
+        """Take octets of the whole message, before they are read."""
 
-    def part(self, place: str, octets: memoryview) -> None:
-        """Take decoded octets of a part."""
+    def know(self, head: Head, size: int) -> None:
+        """Know the message's head, which is the first `size` of its octets."""
 
-    def end_part(self, place: str, *, is_attachment: bool) -> None:
-        """Know that a part is over."""
+    def begin_part(self, *, is_attachment: bool) -> None:
+        """Know that a part begins."""
+
+    def part(self, octets: memoryview) -> None:
+        """Take decoded octets of that part."""
+
+    def end_part(self) -> str | None:
+        """Know that it is over; give the name under which it is kept, if it is."""
+
+    def finish(self) -> list[str]:
+        """Know that the message is over; give the names under which it is kept."""
 
 
 @dataclass
@@ -105,6 +127,7 @@ class Connection:
     is_stripped: bool = False
     is_smuggled: bool = False
     is_partial: bool = False
+    is_stored: bool = False  # in a file, where lines may all end in LF
 
 
 @dataclass
@@ -134,12 +157,13 @@ class MessageReader:
     def __init__(self, number: int, *, dotted: bool = False, taker: Taker | None = None) -> None:
         """Begin a message; `dotted` says that lines which begin with a dot have one more."""
         self.number, self.dotted, self.taker = number, dotted, taker
-        self.desk = _desks.pop() if _desks else new_desk()
+        self.table = _tables.pop() if _tables else Table(new_desk())
+        self.desk = self.table.desk
         reset(self.desk)
-        self.state: Ints = self.desk.state
-        self.made = memoryview(self.desk.out.data)
+        self.state = self.table.state
+        self.made = self.table.made
         self.tree = Tree()
-        self.rest: Wire = np.empty(0, np.uint8)
+        self.rest = NOTHING
         self.head = bytearray()
         self.top: Head | None = None
         self.header_size = 0
@@ -179,19 +203,19 @@ class MessageReader:
 
     def _scan(self, octets: Wire) -> None:
         wire = np.concatenate([self.rest, octets]) if len(self.rest) else octets
-        at, end = 0, len(wire)
-        while at < end or self.state[OVER]:
+        at, end, state, scan_some = 0, len(wire), self.state, self.table.scan
+        while at < end or state[OVER]:
             before = at
-            at = int(scan(wire, at, min(end, at + AT_ONCE), self.desk))
-            self._take(self.made[: self.state[WRITTEN]], at - before)
-            event = self.state[EVENT]
+            at = scan_some(wire, at, min(end, at + AT_ONCE))
+            self._take(self.made[: state[WRITTEN]], at - before)
+            event = state[EVENT]
             if event == HEAD_END:
                 self._end_head()
             elif event == BOUNDARY:
                 self._meet_boundary()
             elif at == end or at == before:
                 break
-        self.rest = wire[at:].copy() if at < end else np.empty(0, np.uint8)
+        self.rest = wire[at:].copy() if at < end else NOTHING
 
     def _take(self, made: memoryview, used: int) -> None:
         if self.state[PHASE] == HEAD:
@@ -206,7 +230,7 @@ class MessageReader:
             if len(made):
                 self.tree.part.take(made)
                 if self.taker is not None:
-                    self.taker.part(self.tree.part.place, made)
+                    self.taker.part(made)
 
     def _end_head(self) -> None:
         """Know the part from its head, and how to read what follows."""
@@ -215,6 +239,8 @@ class MessageReader:
         tree, state = self.tree, self.state
         if self.top is None:
             self.top = head
+            if self.taker is not None:
+                self.taker.know(head, self.header_size)
         tree.count += 1
         part = part_of(tree.place, head, tree.default)
         tree.part = part
@@ -236,8 +262,8 @@ class MessageReader:
             tree.place += ".1" if tree.place.count(".") < MOST_DEPTH else ""
             tree.default = "text/plain"
             state[PHASE] = HEAD
-        elif part.encoding not in ("", "7bit", "8bit", "binary") and part.phase == BASE64:
-            state[PHASE] = BASE64
+        if self.taker is not None and part.is_leaf:
+            self.taker.begin_part(is_attachment=part.is_attachment)
 
     def _open_body(self, part: Part) -> None:
         """Expect the boundaries of a multipart body (RFC 2046 §5.1)."""
@@ -253,7 +279,7 @@ class MessageReader:
         if state[DEPTH] >= MOST_DEPTH or tree.levels >= MOST_DEPTH:
             self.odd.add("too_deep")
             return
-        which = int(state[DEPTH])
+        which = state[DEPTH]
         base = which * MOST_BOUNDARY
         self.desk.boundaries[base : base + len(boundary)] = np.frombuffer(boundary, np.uint8)
         self.desk.lengths[which] = len(boundary)
@@ -272,7 +298,7 @@ class MessageReader:
         if state[PHASE] == HEAD:
             self._end_head_early()
         self._end_leaf()
-        which = int(state[WHICH])
+        which = state[WHICH]
         if len(tree.bodies) - 1 > which:
             self.odd.add("boundary_not_closed")
         del tree.bodies[which + 1 :]
@@ -321,19 +347,16 @@ class MessageReader:
         self.tree.part = None
         if part is None:
             return
-        is_attachment = False
+        kept = self.taker.end_part() if self.taker is not None and part.is_leaf else None
         if len(self.parts) < MOST_PARTS:
             row, links = described(part, self.number)
+            row["vault_object"] = kept
             self.parts.append(row)
-            is_attachment = bool(row["is_attachment"])
             if links is not None:
                 self.mismatches += links.mismatches[: max(0, 20 - len(self.mismatches))]
         else:
             self.odd.add("parts_cut")
-            is_attachment = part.file_name is not None
-        self.attachments += is_attachment
-        if self.taker is not None and part.is_leaf:
-            self.taker.end_part(part.place, is_attachment=is_attachment)
+        self.attachments += part.is_attachment
 
     def finish(self, known: Connection | None = None, *, is_complete: bool = True) -> Message:
         """End the message; give what it was."""
@@ -356,10 +379,12 @@ class MessageReader:
         self._end_leaf()
         if self.tree.bodies and not known.is_partial:
             self.odd.add("boundary_not_closed")
-        self._note_lines()
+        self._note_lines(known)
+        kept = self.taker.finish() if self.taker is not None else None
         message = Message(self._fields(known), self.parts)
-        if len(_desks) < MOST_DESKS:
-            _desks.append(self.desk)
+        message.fields["vault_objects"] = kept or None
+        if len(_tables) < MOST_DESKS:
+            _tables.append(self.table)
         return message
 
     def _end_lines(self) -> None:
@@ -368,11 +393,12 @@ class MessageReader:
             end_lines(self.desk)
             self._take(self.made[: self.state[WRITTEN]], 0)
 
-    def _note_lines(self) -> None:
+    def _note_lines(self, known: Connection) -> None:
         state = self.state
-        for name, place in (("bare_cr", BARE_CR), ("bare_lf", BARE_LF)):
-            if state[place]:
-                self.odd.add(name)
+        if state[BARE_CR]:
+            self.odd.add("bare_cr")
+        if state[BARE_LF] and not (known.is_stored and state[BARE_LF] == state[LINES]):
+            self.odd.add("bare_lf")
         if state[LONGEST] > LONGEST_LINE:
             self.odd.add("long_line")
 
@@ -423,7 +449,7 @@ class MessageReader:
         verdicts, reasons = judge(seen)
         fields["verdicts"], fields["reasons"] = verdicts or None, reasons or None
         for name in ("from", "date", "subject", "message-id", "to"):
-            if len(head.all(name)) > 1:
+            if head.has_many(name):
                 self.odd.add("header_twice")
         if len(senders) > 1:
             self.odd.add("several_authors")
@@ -441,7 +467,7 @@ class MessageReader:
                 "depth": self.tree.levels,
                 "size": self.size,
                 "header_size": self.header_size,
-                "header_fields": len(head.fields),
+                "header_fields": head.count,
                 "sha256": self.digest.hexdigest(),
                 "complete": self.is_whole,
                 "partial": known.is_partial,

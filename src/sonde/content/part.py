@@ -72,6 +72,11 @@ class Part:
         return ENCODINGS.get(self.encoding, PLAIN)
 
     @property
+    def is_attachment(self) -> bool:
+        """Say whether it is one, by its disposition or by having a file name (RFC 2183 §2)."""
+        return self.is_leaf and (self.disposition == "attachment" or self.file_name is not None)
+
+    @property
     def is_text(self) -> bool:
         """Say whether links may be in it."""
         return self.content_type in ("text/plain", "text/html", "")
@@ -103,9 +108,9 @@ def part_of(place: str, head: Head, default_type: str) -> Part:
         if head.first("content-type"):
             odd.add("bad_content_type")
         content_type = default_type
-    if len(head.all("content-type")) > 1:
+    if head.has_many("content-type"):
         odd.add("content_type_twice")
-    encoding = (head.first("content-transfer-encoding") or "").lower().split(";")[0].strip()[:64]
+    encoding = (head.first("content-transfer-encoding") or "").lower().partition(";")[0].strip()[:64]
     if encoding not in ENCODINGS:
         odd.add("unknown_encoding")
     disposition, more = head.parameters("content-disposition")
@@ -113,41 +118,40 @@ def part_of(place: str, head: Head, default_type: str) -> Part:
     return Part(place, head, content_type, parameters, encoding, disposition, name, odd=odd)
 
 
-def links_in(part: Part) -> Links | None:
+def links_in(part: Part, found_type: str | None) -> Links:
     """Find the links of a text part."""
-    if not part.is_text or not part.text:
-        return None
     text, _ = in_charset(bytes(part.text), part.parameters.get("charset") or "utf-8")
-    found = kind_of(part.first)
-    return links_of(text, is_html=part.content_type == "text/html" or found == "text/html")
+    return links_of(text, is_html="text/html" in (part.content_type, found_type))
 
 
 def described(part: Part, number: int) -> tuple[dict[str, Any], Links | None]:
     """Give the columns of a part that is over, and its links."""
-    found_type = kind_of(part.first) if part.size and part.is_leaf else None
+    is_leaf, content_type = part.is_leaf, part.content_type
+    found_type = kind_of(part.first) if part.size and is_leaf else None
     extensions = extensions_of(part.file_name) if part.file_name else []
-    links = links_in(part) if part.is_leaf else None
+    links = links_in(part, found_type) if is_leaf and part.text else None
+    charset = part.parameters.get("charset", "").lower()
     row: dict[str, Any] = {
         "message": number,
         "part": part.place,
-        "content_type": part.content_type,
+        "content_type": content_type,
         "found_type": found_type,
-        "charset": charset if _CHARSET.fullmatch(charset := (part.parameters.get("charset") or "").lower()) else None,
+        "charset": charset if charset and _CHARSET.fullmatch(charset) else None,
         "encoding": part.encoding or None if part.encoding in ENCODINGS else None,  # another is told as an oddity
         "disposition": part.disposition if part.disposition in DISPOSITIONS else None,
-        "is_attachment": part.is_leaf and (part.disposition == "attachment" or part.file_name is not None),
+        "is_attachment": part.is_attachment,
         "file_name": part.file_name,
         "extension": extensions[0] if extensions and extensions[0] in KNOWN_EXTENSIONS else None,
         "double_extension": is_double(extensions) if part.file_name else None,
-        "size": part.size if part.is_leaf else None,
-        "encoded_size": part.encoded_size if part.is_leaf else None,
-        "sha256": (part.digest or hashlib.sha256()).hexdigest() if part.is_leaf else None,
+        "size": part.size if is_leaf else None,
+        "encoded_size": part.encoded_size if is_leaf else None,
+        "sha256": (part.digest or hashlib.sha256()).hexdigest() if is_leaf else None,
         "complete": part.is_complete,
-        "tnef": True if part.content_type in TNEF or found_type in TNEF else None,
-        "signed": True if part.content_type in SIGNED else None,
-        "encrypted": True if part.content_type in ENCRYPTED else None,
+        "tnef": True if content_type in TNEF or found_type in TNEF else None,
+        "signed": True if content_type in SIGNED else None,
+        "encrypted": True if content_type in ENCRYPTED else None,
     }
-    if part.content_type in SMIME:
+    if content_type in SMIME:
         kind = part.parameters.get("smime-type", "enveloped-data").lower()
         row["signed" if kind == "signed-data" else "encrypted"] = True
     if found_type == ZIP:

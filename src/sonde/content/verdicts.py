@@ -207,19 +207,33 @@ def smuggling(seen: Evidence) -> Found:
         yield "a line of one dot between wrong line ends"
 
 
-RULES: dict[str, Callable[[Evidence], Found]] = {
-    rule.__name__: rule
-    for rule in (
-        from_mismatch, display_name, look_alike, executable, macro, type_mismatch, double_extension,
-        encrypted_archive, link_mismatch, authentication_failed, cleartext_credentials, starttls_stripped, smuggling,
+#: Each rule, and the evidence without which it says nothing.
+RULES: dict[str, tuple[Callable[[Evidence], Found], str]] = {
+    rule.__name__: (rule, needed)
+    for rule, needed in (
+        (from_mismatch, "from_"),
+        (display_name, "from_"),
+        (look_alike, "own_domains"),
+        (executable, "parts"),
+        (macro, "parts"),
+        (type_mismatch, "parts"),
+        (double_extension, "parts"),
+        (encrypted_archive, "parts"),
+        (link_mismatch, "link_mismatches"),
+        (authentication_failed, "results"),
+        (cleartext_credentials, "has_credentials"),
+        (starttls_stripped, "is_stripped"),
+        (smuggling, "is_smuggled"),
     )
-}  # fmt: skip
+}
 
 
 def judge(seen: Evidence) -> tuple[list[str], list[str]]:
     """Apply every rule; give the verdicts, and `verdict: reason` for each reason."""
     verdicts, reasons = [], []
-    for name, rule in RULES.items():
+    for name, (rule, needed) in RULES.items():
+        if not getattr(seen, needed):
+            continue
         found = list(rule(seen))
         if found:
             verdicts.append(name)

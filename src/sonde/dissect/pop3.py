@@ -140,6 +140,7 @@ STATE = state(
     ("data", "u1"),  # what data in lines is
     ("first", "u1"),
     ("ended", "u1"),
+    ("dotted", "u1"),  # a line of the octets at hand begins with a dot
     ("server", "u1"),  # 1 + the side that serves
     ("discard", "u1", (2,)),
     ("exchanging", "u1"),  # lines of the client are AUTH's
@@ -387,7 +388,8 @@ def hand_on(wire: Wire, at: Int, end: Int, conn: Row, marks: Int, out: Outs) -> 
     if at == end and marks == 0:
         return
     out.pop3.rows[conn["row"]]["retrieved_octets"] += end - at
-    marks |= DOTTED | FETCHED
+    marks |= FETCHED
+    marks |= DOTTED if conn["dotted"] == 1 else 0
     marks |= FIRST if conn["first"] == 1 else 0
     marks |= PARTIAL if conn["data"] == TOP_OF_MESSAGE else 0
     marks |= CREDENTIALS if conn["credentials"] == 1 else 0

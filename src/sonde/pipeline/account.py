@@ -113,7 +113,7 @@ def output_entries(folder: Path, name: str, manifest: Mapping[str, Any]) -> list
     """Give the entries that say what was counted, and what is about to appear."""
     from sonde.audit.stamp import digest_folder  # noqa: PLC0415
 
-    found, packets = digest_folder(folder), manifest["packets"]
+    found, packets = digest_folder(folder), manifest.get("messages") or manifest["packets"]
     dropped = dict(packets["dropped"])
     if packets.get("dropped_by_kernel"):
         dropped["kernel"] = packets["dropped_by_kernel"]

@@ -59,7 +59,7 @@ class Wish:
 def draft(wish: Wish, policy: GoverningPolicy, now: datetime) -> str:
     """Write an authorisation; refused with AuthorisationError where it could not be accepted."""
     begins = (wish.begins or now).astimezone(UTC).replace(microsecond=0)
-    digests = [_digest(path) for path in wish.captures]
+    digests = [digest_of(path) for path in wish.captures]
     scope = {"networks": wish.networks, "mail_domains": wish.mail_domains, "captures": digests}
     terms = [
         "# An authorisation of content; the page on authorising says what each line means.",
@@ -88,7 +88,8 @@ def draft(wish: Wish, policy: GoverningPolicy, now: datetime) -> str:
     return text
 
 
-def _digest(path: Path) -> str:
+def digest_of(path: Path) -> str:
+    """Give the SHA-256 of a capture, as scopes name it."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 

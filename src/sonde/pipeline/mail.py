@@ -6,11 +6,12 @@ time is bounded: beyond that the message that has waited longest is ended as it 
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from ipaddress import IPv4Address, IPv6Address
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sonde.content import Connection, MailPartRecord, MailRecord, Message, MessageReader
+from sonde.content import Connection, MailPartRecord, MailRecord, Message, MessageReader, Taker
 from sonde.content.body import new_desk, scan
 from sonde.dissect.mail.chunk import (
     AFTER_GAP,
@@ -25,11 +26,17 @@ from sonde.dissect.mail.chunk import (
     STRIPPED,
 )
 from sonde.pipeline.lane import Batch
+from sonde.record.text import text_column, text_list_column
 from sonde.schema import Record, null_row
+from sonde.table.flows import KEY
 from sonde.table.out import LENGTH_BITS, LENGTH_MASK
 from sonde.wire import Meanwhile, Rows, Wire, interpreting
 
+if TYPE_CHECKING:
+    from sonde.pipeline.keeping import Keeper
+
 SCANNED = (np.empty(0, np.uint8), 0, 0, new_desk())  # what `scan` takes, for its types
+LOW_WORD = (1 << 64) - 1
 MOST_OPEN = 4096  # messages at a time
 
 
@@ -41,8 +48,19 @@ class Open:
     known: Connection
     ts: int
     order: int
-    key: Rows
+    key: bytes
     is_complete: bool = True
+
+
+@dataclass(frozen=True)
+class Met:
+    """Where and when a message was met that comes by no capture; its number tells it from others."""
+
+    number: int
+    stamp_ns: int
+    client: IPv4Address | IPv6Address | None = None
+    port: int = 0
+    server: IPv4Address | IPv6Address | None = None
 
 
 @dataclass(slots=True)
@@ -52,7 +70,7 @@ class Made:
     values: list[dict[str, Any]] = field(default_factory=list)
     stamps: list[int] = field(default_factory=list)
     orders: list[int] = field(default_factory=list)
-    keys: list[Rows] = field(default_factory=list)
+    keys: list[bytes] = field(default_factory=list)
 
     def add(self, values: Sequence[dict[str, Any]], of: Open) -> None:
         """Add the rows that one message made."""
@@ -66,9 +84,9 @@ class Made:
 class MailDesk:
     """Reads the messages of a run."""
 
-    def __init__(self, own_domains: Sequence[str]) -> None:
-        """Judge by these domains of the operator's own."""
-        self.own_domains = own_domains
+    def __init__(self, own_domains: Sequence[str], keeper: "Keeper | None" = None) -> None:
+        """Judge by these domains of the operator's own; content is kept only by a keeper."""
+        self.own_domains, self.keeper = own_domains, keeper
         self.open: dict[tuple[int, int], Open] = {}
         self.made: dict[type[Record], Made] = {MailRecord: Made(), MailPartRecord: Made()}
         self.given_up = 0
@@ -82,36 +100,32 @@ class MailDesk:
             self._take(batch)
 
     def _take(self, batch: Batch) -> None:
-        rows = batch.rows
-        frames = batch.keys["frame"]
+        """Sort chunks by message, and tell of each message what its chunks say together, in bulk."""
+        rows, frames = batch.rows, batch.keys["frame"]
         order = np.lexsort((np.arange(len(rows)), rows["order"], rows["message"], frames))
-        messages, flows = rows["message"][order], frames[order]
-        changes = np.flatnonzero((np.diff(messages) != 0) | (np.diff(flows) != 0)) + 1
-        starts = [0, *changes.tolist()]
-        for start, end in zip(starts, [*changes.tolist(), len(order)], strict=True):
-            self._take_message(batch, order[start:end])
-
-    def _take_message(self, batch: Batch, places: np.ndarray) -> None:
-        rows, text = batch.rows, batch.text
-        first = int(places[0])
-        name = int(batch.keys["frame"][first]), int(rows["message"][first])
-        marks = rows["marks"][places]
-        told = int(np.bitwise_or.reduce(marks))
-        opened = self.open.get(name)
-        if opened is None:
-            if not told & FIRST:
-                return  # of a message that was given up
-            opened = self._begin(batch, first, name, told)
-        self._learn(opened, rows, text, places, told)
-        spans = rows["octets"][places]
-        at = 0
-        for gap in [*np.flatnonzero(marks & AFTER_GAP).tolist(), len(places)]:
-            feed(opened.reader, text, spans[at:gap])
-            if gap < len(places):
-                opened.reader.lose()
-            at = gap
-        if told & LAST:
-            self._end(name)
+        messages, flows, marks = rows["message"][order], frames[order], rows["marks"][order]
+        starts = np.flatnonzero(np.append(True, (np.diff(messages) != 0) | (np.diff(flows) != 0)))
+        told = np.bitwise_or.reduceat(marks, starts)
+        spans = rows["octets"][order]
+        is_joined = np.logical_and.reduceat(_follows(spans, starts), starts) & (told & AFTER_GAP == 0)
+        ends = np.append(starts[1:], len(order))
+        shown = zip(
+            starts.tolist(), ends.tolist(), flows[starts].tolist(), messages[starts].tolist(), told.tolist(),
+            is_joined.tolist(), rows["sender"][order][starts].tolist(), strict=True,
+        )  # fmt: skip
+        for start, end, flow, message, marked, joined, sender in shown:
+            opened = self.open.get((flow, message))
+            if opened is None:
+                if not marked & FIRST:
+                    continue  # of a message that was given up
+                opened = self._begin(batch, int(order[start]), (flow, message), marked)
+            self._learn(opened, batch.text, sender, marked)
+            if joined:
+                feed_joined(opened.reader, batch.text, spans[start:end])
+            else:
+                feed(opened.reader, batch.text, spans[start:end], marks[start:end])
+            if marked & LAST:
+                self._end((flow, message))
 
     def _begin(self, batch: Batch, first: int, name: tuple[int, int], told: int) -> Open:
         if len(self.open) >= MOST_OPEN:
@@ -121,33 +135,62 @@ class MailDesk:
             self._end(oldest)
         row = batch.rows[first]
         known = Connection(source=batch.dissector.protocol.name, own_domains=self.own_domains)
-        reader = MessageReader(name[1], dotted=bool(told & DOTTED))
-        opened = Open(reader, known, int(row["ts"]), int(row["order"]), batch.keys[first : first + 1].copy())
+        taker = self._taker(batch, first) if self.keeper is not None else None
+        reader = MessageReader(name[1], dotted=bool(told & DOTTED), taker=taker)
+        opened = Open(reader, known, int(row["ts"]), int(row["order"]), batch.keys[first].tobytes())
         self.open[name] = opened
         return opened
 
-    def _learn(self, opened: Open, rows: Rows, text: Wire, places: np.ndarray, told: int) -> None:
+    def _taker(self, batch: Batch, first: int) -> Taker | None:
+        """Give what keeps a message's content, as far as it is authorised."""
+        if self.keeper is None:
+            return None
+        row, key = batch.rows[first], batch.keys[first]
+        envelope: list[str] | None = None
+        if batch.dissector.protocol.name == "smtp":
+            sender = text_column(batch.text, row["sender"].reshape(1)).to_pylist()[0]
+            recipients = text_list_column(batch.text, row["recipients"].reshape(1)).to_pylist()[0]
+            envelope = [each for each in (sender, *(recipients or ())) if each]
+        server = server_of(int(key["resp_high"]), int(key["resp_low"]))
+        return self.keeper.taker(batch.dissector.protocol.name, server, envelope)
+
+    def _learn(self, opened: Open, text: Wire, sender: int, told: int) -> None:
         known = opened.known
-        known.has_credentials = known.has_credentials or bool(told & CREDENTIALS)
-        known.is_stripped = known.is_stripped or bool(told & STRIPPED)
-        known.is_smuggled = known.is_smuggled or bool(told & SMUGGLED)
-        known.is_partial = known.is_partial or bool(told & PARTIAL)
-        if told & FETCHED:
-            known.direction = "fetched"
+        if told & (CREDENTIALS | STRIPPED | SMUGGLED | PARTIAL | FETCHED):
+            known.has_credentials = known.has_credentials or bool(told & CREDENTIALS)
+            known.is_stripped = known.is_stripped or bool(told & STRIPPED)
+            known.is_smuggled = known.is_smuggled or bool(told & SMUGGLED)
+            known.is_partial = known.is_partial or bool(told & PARTIAL)
+            if told & FETCHED:
+                known.direction = "fetched"
         if told & DOTTED:
             opened.reader.dotted = True
         if told & CUT_SHORT:
             opened.is_complete = False
-        sender = int(rows["sender"][places[0]])
         if sender >= 0:
             start = sender >> LENGTH_BITS
             known.return_path = text[start : start + (sender & LENGTH_MASK)].tobytes().decode("utf-8", "replace")
 
-    def _end(self, name: tuple[int, int]) -> None:
-        opened = self.open.pop(name)
+    def begin(self, known: Connection, place: "Met", taker: Taker | None = None) -> Open:
+        """Begin a message that comes by no capture; its octets go to `reader`, and `end` makes its rows."""
+        known.own_domains = self.own_domains
+        key = np.zeros(1, KEY)
+        key["frame"] = place.number
+        for side, address, port in (("orig", place.client, place.port), ("resp", place.server, 0)):
+            if address is not None:
+                words = int(address) if isinstance(address, IPv6Address) else 0xFFFF << 32 | int(address)
+                key[f"{side}_high"], key[f"{side}_low"], key[f"{side}_port"] = words >> 64, words & LOW_WORD, port
+        reader = MessageReader(place.number & 0xFFFFFFFF, taker=taker)
+        return Open(reader, known, place.stamp_ns, place.number, key.tobytes())
+
+    def end(self, opened: Open) -> None:
+        """Make the rows of a message that is over."""
         message: Message = opened.reader.finish(opened.known, is_complete=opened.is_complete)
         self.made[MailRecord].add([message.fields], opened)
         self.made[MailPartRecord].add(message.parts, opened)
+
+    def _end(self, name: tuple[int, int]) -> None:
+        self.end(self.open.pop(name))
 
     def finish(self) -> None:
         """End what is still open: the input is over."""
@@ -164,22 +207,52 @@ class MailDesk:
         rows = np.repeat(null_row(record), len(order))
         rows["ts"] = np.array(made.stamps, np.int64)[order]
         rows["order"] = np.array(made.orders, np.int64)[order]
-        keys = np.concatenate([made.keys[place] for place in order]) if len(order) else None
+        keys = np.frombuffer(b"".join([made.keys[place] for place in order]), KEY)
         return rows, keys, [made.values[place] for place in order]
 
 
-def feed(reader: MessageReader, text: Wire, spans: np.ndarray) -> None:
-    """Show the octets of some chunks to a reader, at once where they lie one behind the other."""
-    spans = spans[spans >= 0]
-    if not len(spans):
-        return
-    starts, lengths = spans >> LENGTH_BITS, spans & LENGTH_MASK
-    first, end = int(starts[0]), int(starts[-1] + lengths[-1])
-    if end - first == int(lengths.sum()) and bool(np.all(np.diff(starts) >= 0)):
-        reader.feed(text[first:end])
-        return
-    pieces = zip(starts.tolist(), lengths.tolist(), strict=True)
-    reader.feed(np.concatenate([text[start : start + length] for start, length in pieces]))
+def server_of(high: int, low: int) -> IPv4Address | IPv6Address:
+    """Give the address of two words, as flows hold it: IPv4 addresses as IPv6 has them (RFC 4291 §2.5.5.2)."""
+    found = IPv6Address(high << 64 | low)
+    return found.ipv4_mapped or found
 
 
-__all__ = ["MailDesk"]
+def _follows(spans: np.ndarray, starts: np.ndarray) -> np.ndarray:
+    """Say of each span whether it lies right behind the one before it, or is the first with octets of its message."""
+    has_octets = spans >= 0
+    begins, lengths = spans >> LENGTH_BITS, np.where(has_octets, spans & LENGTH_MASK, 0)
+    joins = np.ones(len(spans), bool)
+    joins[1:] = begins[:-1] + lengths[:-1] == begins[1:]
+    is_first = np.zeros(len(spans), bool)
+    is_first[starts] = True
+    after_none = np.append(False, ~has_octets[:-1] & is_first[:-1])  # the envelope's row stands before the octets
+    return np.where(has_octets, joins | is_first | after_none, is_first)
+
+
+def feed_joined(reader: MessageReader, text: Wire, spans: np.ndarray) -> None:
+    """Show a reader octets that lie one behind the other."""
+    first, last = int(spans[0]), int(spans[-1])
+    if first < 0:
+        if len(spans) == 1:
+            return
+        first = int(spans[1])
+    reader.feed(text[first >> LENGTH_BITS : (last >> LENGTH_BITS) + (last & LENGTH_MASK)])
+
+
+def feed(reader: MessageReader, text: Wire, spans: np.ndarray, marks: np.ndarray) -> None:
+    """Show the octets of some chunks to a reader, and where some are missing between them."""
+    at = 0
+    for gap in [*np.flatnonzero(marks & AFTER_GAP).tolist(), len(spans)]:
+        pieces = [
+            text[span >> LENGTH_BITS : (span >> LENGTH_BITS) + (span & LENGTH_MASK)]
+            for span in spans[at:gap].tolist()
+            if span >= 0
+        ]
+        if pieces:
+            reader.feed(np.concatenate(pieces) if len(pieces) > 1 else pieces[0])
+        if gap < len(spans):
+            reader.lose()
+        at = gap
+
+
+__all__ = ["MailDesk", "Met", "Open"]

@@ -30,9 +30,10 @@ from sonde.pipeline.account import output_entries
 from sonde.pipeline.ledger import Ledger
 from sonde.pipeline.places import ASIDE, LOCK, MANIFEST, name_of
 from sonde.pipeline.plan import Plan
-from sonde.pipeline.read import OutputError, cut_time, policy_told
+from sonde.pipeline.read import cut_time, policy_told
 from sonde.pipeline.recorder import schema_of
 from sonde.pipeline.state import State
+from sonde.pipeline.whole import OutputError
 from sonde.sink import Sink, open_sink
 from sonde.table.permitted import Permitted
 
@@ -53,10 +54,14 @@ class Account:
     faults: list[str] = field(default_factory=list)
     first_ns: int = 0
     last_ns: int = 0
+    #: What `frames` counts: packets, or messages of a mail feed.
+    unit: str = "packets"
 
 
 class Parts:
-    """The folder of parts, and the one that is being written."""
+    """The folder of parts, and the one that is being written; a sink for recorders."""
+
+    tables_apart = True
 
     def __init__(self, folder: Path, form: str, ledger: Ledger, state: State) -> None:
         """Make the folder, or take one that is there; OutputError where it cannot be ours alone."""
@@ -206,7 +211,7 @@ class Parts:
             "format": self.form,
             "inputs": account.inputs,
             "policy": policy_told(self.plan),
-            "packets": {
+            account.unit: {
                 "in": account.frames,
                 "recorded": account.frames - sum(drops.values()),
                 "dropped": drops,
@@ -222,10 +227,11 @@ class Parts:
             "internal_errors": sorted(set(account.faults))[:20],
         }
 
-    def close(self) -> None:
+    def close(self) -> dict[str, list[str]]:
         """Let the folder go; a part that was not committed is removed."""
         self._drop_aside()
         os.close(self._lock)
+        return {}
 
 
 def write_through(folder: Path) -> int:

@@ -1,10 +1,7 @@
 """`sonde.read`: captures in, a dataset out."""
 
 import hashlib
-import json
 import os
-import shutil
-import tempfile
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -14,12 +11,13 @@ from typing import TYPE_CHECKING, Any
 import sonde
 from sonde.flow import Limits
 from sonde.identify import Applications
-from sonde.pipeline.account import accept_policy, tell_output
-from sonde.pipeline.places import MANIFEST, keys_folder
+from sonde.pipeline.account import accept_policy
+from sonde.pipeline.places import keys_folder
 from sonde.pipeline.plan import MIB, Plan, PlanError, choose_tables, registry
 from sonde.pipeline.recorder import Recorder, schema_of
 from sonde.pipeline.run import Totals, read_all
 from sonde.pipeline.tally import Tally
+from sonde.pipeline.whole import OutputError, whole
 from sonde.policy import Gate, Keys, Policy
 from sonde.policy.terms import KEEP
 from sonde.sink import FORMATS, open_sink
@@ -28,13 +26,10 @@ from sonde.table.packets import DROPS
 
 if TYPE_CHECKING:
     from sonde.audit import AuditLog
+    from sonde.pipeline.keeping import Keeper
 
 CAPTURE_ENDINGS = (".pcap", ".pcapng", ".cap", ".dmp", ".ntar")
 PACKINGS = ("", ".gz", ".zst", ".xz", ".bz2")
-
-
-class OutputError(ValueError):
-    """Output that cannot be made; the message is for the user."""
 
 
 @dataclass
@@ -168,17 +163,20 @@ def read_captures(
     digest: bool = False,
     progress: Callable[[int, int], None] = lambda frames, offset: None,
     audit: "AuditLog | None" = None,
+    keeper: "Keeper | None" = None,
 ) -> Reading:
-    """Read captures and write a dataset to `out`, whole or not at all; the audit log hears of it before."""
+    """Read captures and write a dataset to `out`, whole or not at all; the audit log hears of it before.
+
+    Content of mail goes to a keeper, and without one nowhere.
+    """
     if form not in FORMATS:
         raise OutputError(f"There is no format {form!r}; there are {', '.join(FORMATS)}.")
     began = time.monotonic()
     captures = find_captures(paths)
     plan.gate.keys.destroy_expired()
-    aside = _make_aside(out)
-    try:
-        sink = open_sink(form, aside, {name: schema_of(plan, name) for name in sorted(plan.tables)})
-        recorder = Recorder(plan, sink)
+    with whole(out, audit) as prepared:
+        sink = open_sink(form, prepared.aside, {name: schema_of(plan, name) for name in sorted(plan.tables)})
+        recorder = Recorder(plan, sink, keeper)
         key = int.from_bytes(os.urandom(8), "big")
 
         def settle() -> None:
@@ -190,40 +188,11 @@ def read_captures(
         recorder.finish()
         totals.bounds["messages_given_up"] = recorder.mail.given_up
         files = sink.close()
-        manifest = _manifest(plan, totals, recorder, files, captures, form, digest=digest)
-        (aside / MANIFEST).write_text(json.dumps(manifest, indent=1) + "\n", encoding="utf-8")
-        if audit is not None:
-            tell_output(audit, aside, out.name, manifest)
-        _commit(aside, out, audit)
-    except BaseException as error:
-        shutil.rmtree(aside, ignore_errors=True)
-        if isinstance(error, OSError):  # what cannot be read of an input is damage, and no error
-            reason = os.strerror(error.errno) if error.errno else str(error)
-            raise OutputError(f"{out} cannot be written: {reason}; nothing of it is left.") from None
-        raise
+        manifest = prepared.manifest = _manifest(plan, totals, recorder, files, captures, form, digest=digest)
+        if keeper is not None:
+            manifest["content"] = keeper.account()
     damaged = any(report.damage for report in totals.reports)
     return Reading(out, manifest, totals, recorder.tally, plan, time.monotonic() - began, damaged)
-
-
-def _make_aside(out: Path) -> Path:
-    """Make the folder in which output is prepared, beside its final place."""
-    try:
-        if out.exists() and (not out.is_dir() or any(out.iterdir())):
-            raise OutputError(f"{out} exists already; remove it or choose another place with -o.")
-        out.parent.mkdir(parents=True, exist_ok=True)
-        return Path(tempfile.mkdtemp(prefix=f".{out.name}.", suffix=".partial", dir=out.parent))
-    except OSError as error:
-        raise OutputError(f"{out} cannot be written ({error.strerror}); choose another place with -o.") from None
-
-
-def _commit(aside: Path, out: Path, audit: "AuditLog | None") -> None:
-    try:
-        aside.chmod(0o755)
-        aside.rename(out)
-    except OSError:
-        if audit is not None:
-            audit.append("degraded", {"what": "output", "reason": "the dataset could not be renamed to its place"})
-        raise
 
 
 def _manifest(
@@ -299,4 +268,4 @@ def policy_told(plan: Plan) -> dict[str, Any]:
     return told
 
 
-__all__ = ["OutputError", "Reading", "find_captures", "make_plan", "read_captures", "seed_of"]
+__all__ = ["Reading", "find_captures", "make_plan", "read_captures", "seed_of"]

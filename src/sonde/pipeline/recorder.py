@@ -4,7 +4,7 @@ import os
 import threading
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
@@ -18,10 +18,14 @@ from sonde.pipeline.tally import Tally, new_sums
 from sonde.record import FlowRecord, build_columns, declared, flow_columns
 from sonde.schema import Record, columns, row_dtype, table_name
 from sonde.sink import Sink
+from sonde.table.arrow import without
 from sonde.table.flows import BY_IP_PROTOCOL, FLOW, KEY
 from sonde.table.out import LENGTH_BITS, LENGTH_MASK, shift_spans
 from sonde.table.permitted import Permitted
 from sonde.wire import Rows, Wire
+
+if TYPE_CHECKING:
+    from sonde.pipeline.keeping import Keeper
 
 # A table is written when so many rows of it wait, or rows with so many octets of text.
 ROWS_A_BATCH = 1 << 14
@@ -34,8 +38,8 @@ SPAN_KINDS = ("text", "octets", "text_list", "u32_list")
 class Recorder:
     """Gathers rows, builds batches of a good size, and passes them on."""
 
-    def __init__(self, plan: Plan, sink: Sink) -> None:
-        """Write what the plan wants to `sink`, through the plan's gate."""
+    def __init__(self, plan: Plan, sink: Sink, keeper: "Keeper | None" = None) -> None:
+        """Write what the plan wants to `sink`, through the plan's gate; content of mail goes to a keeper, if any."""
         self.plan, self.sink = plan, sink
         self.batches: dict[str, list[Batch]] = {}
         self.waiting: Counter[str] = Counter()
@@ -44,7 +48,7 @@ class Recorder:
         self.written: dict[str, set[tuple[Any, ...]]] = {}
         self.flows: list[Rows] = []
         self.titles: list[str | None] = [item.name for item in plan.applications.items]
-        self.mail = MailDesk(plan.gate.policy.mail_domains)
+        self.mail = MailDesk(plan.gate.policy.mail_domains, keeper)
         self.tally = Tally(new_sums(len(plan.protocol_names), len(self.titles)))
 
     def rehearse(self) -> None:
@@ -74,8 +78,7 @@ class Recorder:
 
     def _take_mail(self, batch: Batch) -> None:
         self.mail.take(batch)
-        for record, made in self.mail.made.items():
-            self.waiting[table_name(record)] = len(made.values)
+        self.take_counts()
 
     def settle(self) -> None:
         """Write what is enough for a batch; called between blocks, so that lanes make no difference."""
@@ -96,7 +99,7 @@ class Recorder:
     def finish(self) -> None:
         """Write what is left."""
         self.mail.finish()
-        self.waiting.update({table_name(record): len(made.values) for record, made in self.mail.made.items()})
+        self.take_counts()
         names = list(self.waiting)
         if not self.sink.tables_apart:
             for name in names:
@@ -132,7 +135,17 @@ class Recorder:
                 column.name: [value.get(column.name) for value in values] for column in columns(record)
             },
         )  # fmt: skip
+        for side in ("orig", "resp"):  # what came by no capture has addresses only as far as its server told them
+            unknown = (keys[f"{side}_high"] == 0) & (keys[f"{side}_low"] == 0)
+            if unknown.any():
+                made[f"{side}_ip"] = without(made[f"{side}_ip"], unknown)
+                made[f"{side}_port"] = without(made[f"{side}_port"], unknown)
         self._write(self.plan.gate.permit(name, {each: made[each] for each in kinds if each in made}, kinds))
+
+    def take_counts(self) -> None:
+        """Know how many rows of messages wait, where they came by no capture."""
+        for record, made in self.mail.made.items():
+            self.waiting[table_name(record)] = len(made.values)
 
     def _flush_flows(self) -> None:
         if not self.flows:

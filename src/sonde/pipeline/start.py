@@ -24,9 +24,10 @@ from sonde.pipeline.parts import FORMATS, Parts, Warn
 from sonde.pipeline.places import keys_folder
 from sonde.pipeline.plan import MIB, Plan
 from sonde.pipeline.privilege import become, choose_user, confine, own_folders
-from sonde.pipeline.read import OutputError, default_seed, make_plan
+from sonde.pipeline.read import default_seed, make_plan
 from sonde.pipeline.state import State
 from sonde.pipeline.watch import Watcher
+from sonde.pipeline.whole import OutputError
 from sonde.pipeline.wires import PipeInput, RingInput
 from sonde.policy import PolicyError, load_policy
 from sonde.policy.terms import SECOND_NS

@@ -23,8 +23,9 @@ from sonde.pipeline.live import ExpiredError
 from sonde.pipeline.parts import Warn
 from sonde.pipeline.places import LOCK, MANIFEST, name_of, parts_of
 from sonde.pipeline.plan import Plan
-from sonde.pipeline.read import OutputError, is_capture, read_captures, seed_of
+from sonde.pipeline.read import is_capture, read_captures, seed_of
 from sonde.pipeline.retention import clear_parts
+from sonde.pipeline.whole import OutputError
 from sonde.policy import PolicyError
 from sonde.source import SourceError
 

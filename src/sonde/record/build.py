@@ -25,7 +25,7 @@ from sonde.record.text import (
     uid_column,
 )
 from sonde.schema import ENDPOINT, PROTOCOL, Column, Field, Kind, Record, columns
-from sonde.table.arrow import encode, named, numbers, times, truths, validity, values_column
+from sonde.table.arrow import encode, named, numbers, times, truths, values_column, without
 from sonde.table.out import COMMON_ANOMALIES, OWN_ANOMALY, STATUS_NAMES
 from sonde.wire import Ints, Rows, Wire
 
@@ -101,17 +101,13 @@ def _column(column: Column, values: np.ndarray, text: Wire) -> pa.Array:
         return _code_column(kind, values)
     if kind.name == "ipv4":
         found = address_column(np.zeros(len(values), np.int64), np.where(values < 0, 0, values) | 0xFFFF << 32)
-        return _nulled(found, values < 0)
+        return without(found, values < 0)
     if kind.name == "mac":
         return mac_column(values)
     if kind.name == "f64":
         return numbers(values, pa.float64(), np.isnan(values))
     null = values == kind.null
     return truths(values == 1, null) if kind.name == "bool" else numbers(values, ARROW[kind.arrow], null)
-
-
-def _nulled(array: pa.Array, null: np.ndarray) -> pa.Array:
-    return pa.Array.from_buffers(array.type, len(array), [validity(null), *array.buffers()[1:]])
 
 
 def _code_column(kind: Kind, values: np.ndarray) -> pa.Array:

@@ -64,25 +64,41 @@ def read_identities(text: str) -> list[bytes]:
     return found
 
 
+class Encryptor:
+    """Writes one file encrypted to recipients (X25519 keys of 32 octets), as its octets come."""
+
+    def __init__(self, recipients: Sequence[bytes], file: IO[bytes]) -> None:
+        """Write the header; AgeError where there are no recipients or too many."""
+        if not 1 <= len(recipients) <= MOST_RECIPIENTS:
+            raise AgeError(f"a file is encrypted to 1 to {MOST_RECIPIENTS} recipients, not {len(recipients)}.")
+        file_key, nonce = os.urandom(FILE_KEY), os.urandom(NONCE)
+        header = INTRO + b"\n" + b"".join(_wrap(file_key, recipient) for recipient in recipients) + b"---"
+        file.write(header + b" " + _base64(_header_mac(file_key, header)) + b"\n" + nonce)
+        self.cipher = ChaCha20Poly1305(_derive(file_key, nonce, b"payload"))
+        self.file, self.held, self.count, self.total = file, bytearray(), 0, 0
+
+    def write(self, octets: bytes | memoryview) -> None:
+        """Take octets; whole chunks of them go out, and at most one is held back."""
+        self.held += octets
+        self.total += len(octets)
+        # The last chunk says that it is the last, so one is held back until it is known not to be.
+        while len(self.held) > CHUNK:
+            self.file.write(self.cipher.encrypt(_chunk_nonce(self.count, last=False), bytes(self.held[:CHUNK]), None))
+            del self.held[:CHUNK]
+            self.count += 1
+
+    def end(self) -> int:
+        """Write the last chunk; give how many octets went in."""
+        self.file.write(self.cipher.encrypt(_chunk_nonce(self.count, last=True), bytes(self.held), None))
+        return self.total
+
+
 def encrypt(chunks: Iterable[bytes], recipients: Sequence[bytes], file: IO[bytes]) -> int:
     """Write octets encrypted to recipients (X25519 keys of 32 octets); give how many went in."""
-    if not 1 <= len(recipients) <= MOST_RECIPIENTS:
-        raise AgeError(f"a file is encrypted to 1 to {MOST_RECIPIENTS} recipients, not {len(recipients)}.")
-    file_key, nonce = os.urandom(FILE_KEY), os.urandom(NONCE)
-    header = INTRO + b"\n" + b"".join(_wrap(file_key, recipient) for recipient in recipients) + b"---"
-    file.write(header + b" " + _base64(_header_mac(file_key, header)) + b"\n" + nonce)
-    cipher = ChaCha20Poly1305(_derive(file_key, nonce, b"payload"))
-    held, count, total = bytearray(), 0, 0
+    encryptor = Encryptor(recipients, file)
     for chunk in chunks:
-        held += chunk
-        total += len(chunk)
-        # The last chunk says that it is the last, so one is held back until it is known not to be.
-        while len(held) > CHUNK:
-            file.write(cipher.encrypt(_chunk_nonce(count, last=False), bytes(held[:CHUNK]), None))
-            del held[:CHUNK]
-            count += 1
-    file.write(cipher.encrypt(_chunk_nonce(count, last=True), bytes(held), None))
-    return total
+        encryptor.write(chunk)
+    return encryptor.end()
 
 
 def decrypt(file: IO[bytes], identities: Sequence[bytes]) -> Iterator[bytes]:

@@ -16,13 +16,13 @@ import hashlib
 import json
 import os
 import secrets
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Self, cast
 
-from sonde.sink.age import AgeError, decrypt, encrypt
+from sonde.sink.age import AgeError, Encryptor, decrypt
 from sonde.table.granted import Grant, Place, Refusal
 
 FOLDER_MODE, FILE_MODE = 0o700, 0o600
@@ -47,14 +47,6 @@ class Stored:
     sealed: int
     sha256: str
     stored: str
-
-
-class _RefusedError(Exception):
-    """A grant ended in the middle of an object."""
-
-    def __init__(self, refusal: Refusal) -> None:
-        super().__init__(str(refusal))
-        self.refusal = refusal
 
 
 class Vault:
@@ -104,51 +96,22 @@ class Vault:
 
     def store(self, place: Place, artefact: str, chunks: Iterable[bytes]) -> Stored | Refusal:
         """Keep one artefact, or give why it is not kept; nothing is left of what is refused half way."""
+        opened = self.begin(place, artefact)
+        if isinstance(opened, Refusal):
+            return opened
+        with opened:
+            for chunk in chunks:
+                refusal = opened.write(chunk)
+                if refusal is not None:
+                    return refusal
+            return opened.commit()
+
+    def begin(self, place: Place, artefact: str) -> "Opened | Refusal":
+        """Begin an artefact whose octets are still to come, or give why it is not kept."""
         if self._lock < 0:
             return Refusal.CLOSED
         refusal = self.grant.take(place, artefact, 0, self.clock())
-        if refusal is not None:
-            return refusal
-        name = secrets.token_hex(NAME_OCTETS)
-        aside = self.folder / (name + PART)
-        committed = False
-        try:
-            with _open_new(aside) as file:
-                writer = _Digesting(file)
-                keys = [recipient.key for recipient in self.grant.terms.recipients]
-                octets = encrypt(self._granted(place, artefact, chunks), keys, cast("IO[bytes]", writer))
-                file.flush()
-                os.fsync(file.fileno())
-            stored = Stored(
-                name,
-                self.grant.terms.id,
-                place.protocol,
-                artefact,
-                octets,
-                writer.octets,
-                writer.digest.hexdigest(),
-                self.clock().astimezone(UTC).isoformat(timespec="seconds"),
-            )
-            self._tell(stored, place)
-            self._write_index(stored)
-            committed = True  # from here on it is finished, by the next run if need be
-            aside.rename(self.folder / (name + OBJECT))
-            _sync_folder(self.folder)
-        except _RefusedError as ended:
-            return ended.refusal
-        finally:
-            if not committed:
-                for each in (aside, self.folder / (name + INDEX)):
-                    each.unlink(missing_ok=True)
-        return stored
-
-    def _granted(self, place: Place, artefact: str, chunks: Iterable[bytes]) -> Iterator[bytes]:
-        """Pass octets on as far as the grant gives them."""
-        for chunk in chunks:
-            refusal = self.grant.take(place, artefact, len(chunk), self.clock())
-            if refusal is not None:
-                raise _RefusedError(refusal)
-            yield chunk
+        return refusal if refusal is not None else Opened(self, place, artefact)
 
     def _tell(self, stored: Stored, place: Place) -> None:
         """Log the object; if that fails the grant has ended, and nothing is kept."""
@@ -164,6 +127,86 @@ class Vault:
             file.write(json.dumps(asdict(stored), sort_keys=True).encode() + b"\n")
             file.flush()
             os.fsync(file.fileno())
+
+
+class Opened:
+    """An object on its way into the vault; nothing is left of it unless `commit` comes back.
+
+    with vault.begin(place, "bodies") as opened: opened.write(octets); stored = opened.commit()
+    """
+
+    def __init__(self, vault: Vault, place: Place, artefact: str) -> None:
+        """Make the file aside."""
+        self.vault, self.place, self.artefact = vault, place, artefact
+        self.name = secrets.token_hex(NAME_OCTETS)
+        self.aside = vault.folder / (self.name + PART)
+        self.file = _open_new(self.aside)
+        self.is_over = False
+        try:
+            self.writer = _Digesting(self.file)
+            keys = [recipient.key for recipient in vault.grant.terms.recipients]
+            self.encryptor = Encryptor(keys, cast("IO[bytes]", self.writer))
+        except BaseException:
+            self.abort()
+            raise
+
+    def write(self, octets: bytes | memoryview) -> Refusal | None:
+        """Take octets as far as the grant gives them; after a refusal there is nothing left to commit."""
+        vault = self.vault
+        if vault._lock < 0 or self.is_over:  # noqa: SLF001 - the vault's other half
+            return Refusal.CLOSED
+        refusal = vault.grant.take(self.place, self.artefact, len(octets), vault.clock())
+        if refusal is not None:
+            self.abort()
+            return refusal
+        self.encryptor.write(octets)
+        return None
+
+    def commit(self) -> Stored:
+        """Log the object, then give it its name."""
+        vault = self.vault
+        committed = False
+        try:
+            octets = self.encryptor.end()
+            self.file.flush()
+            os.fsync(self.file.fileno())
+            self.file.close()
+            stored = Stored(
+                self.name,
+                vault.grant.terms.id,
+                self.place.protocol,
+                self.artefact,
+                octets,
+                self.writer.octets,
+                self.writer.digest.hexdigest(),
+                vault.clock().astimezone(UTC).isoformat(timespec="seconds"),
+            )
+            vault._tell(stored, self.place)  # noqa: SLF001
+            vault._write_index(stored)  # noqa: SLF001
+            committed = self.is_over = True  # from here on it is finished, by the next run if need be
+            self.aside.rename(vault.folder / (self.name + OBJECT))
+            _sync_folder(vault.folder)
+        finally:
+            if not committed:
+                self.abort()
+        return stored
+
+    def abort(self) -> None:
+        """Leave nothing of an object that was not committed."""
+        if self.is_over:
+            return
+        self.is_over = True
+        self.file.close()
+        for each in (self.aside, self.vault.folder / (self.name + INDEX)):
+            each.unlink(missing_ok=True)
+
+    def __enter__(self) -> Self:
+        """Give the object."""
+        return self
+
+    def __exit__(self, *ended: object) -> None:
+        """Abort it, unless it is committed."""
+        self.abort()
 
 
 class _Digesting:

@@ -24,6 +24,11 @@ def validity(null: np.ndarray | None) -> pa.Buffer | None:
     return pa.py_buffer(np.packbits(~null, bitorder="little"))
 
 
+def without(column: pa.Array, null: np.ndarray) -> pa.Array:
+    """Make a column null in some places, where it was not before."""
+    return pa.Array.from_buffers(column.type, len(column), [validity(null), *column.buffers()[1:]])
+
+
 def numbers(values: np.ndarray, kind: pa.DataType, null: np.ndarray | None = None) -> pa.Array:
     """Make a column of numbers of a type that NumPy has too."""
     plain = np.ascontiguousarray(values, "float64" if kind == pa.float64() else str(kind))

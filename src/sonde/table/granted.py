@@ -78,7 +78,7 @@ class Terms:
 class Place:
     """Where a message was met: its server, the domains of its mailboxes, its capture (SHA-256; live: none).
 
-    Its number tells messages apart: artefacts that come together with one number count as one message.
+    Its number tells messages apart: artefacts with one number count as one message.
     """
 
     protocol: str
@@ -109,7 +109,8 @@ class Grant:
         self.refused: Counter[Refusal] = Counter()
         self.ended: Refusal | None = None
         self._revoked, self._ticks = revoked, ticks
-        self._latest, self._began, self._last_message = now, ticks(), -1
+        self._latest, self._began = now, ticks()
+        self._counted: set[int] = set()  # messages of which something was taken; never more than max_messages
         self._longest = (terms.not_after - now).total_seconds()
 
     def take(self, place: Place, artefact: str, octets: int, when: datetime) -> Refusal | None:
@@ -154,7 +155,7 @@ class Grant:
             return Refusal.PROTOCOL
         if artefact not in terms.artefacts:
             return Refusal.ARTEFACT
-        if self.messages + (place.message != self._last_message) > terms.max_messages:
+        if self.messages + (place.message not in self._counted) > terms.max_messages:
             return Refusal.MESSAGES
         if octets < 0 or self.octets + octets > terms.max_octets:
             return Refusal.OCTETS
@@ -178,8 +179,8 @@ class Grant:
         return bool(terms.captures or terms.mail_domains)
 
     def _count(self, place: Place, octets: int) -> None:
-        self.messages += place.message != self._last_message
-        self._last_message = place.message
+        self._counted.add(place.message)
+        self.messages = len(self._counted)
         self.octets += octets
 
     def _tell(self, refusal: Refusal) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import llvmlite.binding as llvm
 import numba
 import numpy as np
 from numba import _dynfunc, from_dtype, types
@@ -76,6 +77,7 @@ def _numba_type(arg: Any) -> Any:
     return types.int64
 
 
+PACKED = ".packed"  # behind a kernel's symbol: the one that takes its arguments as words in memory
 _compiling = threading.RLock()
 
 
@@ -88,7 +90,7 @@ def compile_kernel(kernel: Kernel[..., Any], args: tuple[Any, ...]) -> bytes:
         compiled = dispatcher.overloads[signature]
         result = str(compiled.signature.return_type).replace(" ", "")
         entry = compiled.fndesc.llvm_func_name
-        return f"{entry} {result}\n".encode() + _object_code(compiled.library, entry)
+        return f"{entry}{PACKED} {result}\n".encode() + _object_code(compiled.library, entry)
 
 
 @contextmanager
@@ -144,14 +146,37 @@ def _callees(library: Any) -> list[Any]:
     return found[-2::-1]  # the last is the function itself
 
 
+def _packed(entry: Any) -> Any:
+    """Write a function that takes where a kernel's arguments lie, as words, and calls the kernel.
+
+    A foreign call converts each argument on its own, a quarter of a microsecond each; a named
+    tuple of tables has some hundred.
+    """
+    kinds = [str(each.type) for each in entry.arguments]
+    lines = []
+    for place, kind in enumerate(kinds):
+        lines.append(f"%p{place} = getelementptr i64, ptr %words, i64 {place}")
+        lines.append(f"%{'w' if kind == 'ptr' else 'a'}{place} = load i64, ptr %p{place}")
+        if kind == "ptr":
+            lines.append(f"%a{place} = inttoptr i64 %w{place} to ptr")
+    given = ", ".join(f"{kind} %a{place}" for place, kind in enumerate(kinds))
+    return llvm.parse_assembly(
+        f'declare i32 @"{entry.name}"({", ".join(kinds)})\n'
+        f'define i32 @"{entry.name}{PACKED}"(ptr %words) {{\n'
+        + "\n".join(lines)
+        + f'\n%status = call i32 @"{entry.name}"({given})\nret i32 %status\n}}\n'
+    )
+
+
 def _object_code(library: Any, entry: str) -> bytes:
     """Link what a lowered function calls, directly or not, optimise it all, emit an object file."""
     module = library._final_module.clone()  # noqa: SLF001
     module.name = library._final_module.name  # noqa: SLF001
     for callee in _callees(library):
         module.link_in(callee._get_module_for_linking(), preserve=True)  # noqa: SLF001
+    module.link_in(_packed(module.get_function(entry)))
     for function in module.functions:  # what nobody else can call may be inlined, or left out
-        if not function.is_declaration and function.name != entry:
+        if not function.is_declaration and function.name != entry + PACKED:
             function.linkage = "internal"
     passes, builder = library.codegen._module_pass_manager()  # noqa: SLF001
     passes.run(module, builder)

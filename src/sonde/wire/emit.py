@@ -1,4 +1,4 @@
-"""Instructions that Numba has no words for: wide loads, a 128-bit product, a block copy.
+"""Instructions that Numba has no words for: wide loads and a store, a 128-bit product, a block copy.
 
 Each is written as LLVM IR with its own bounds check, which raises IndexError like
 Numba's. `type_of("u32")` is what Numba takes a call of the kernel `u32` for. Imported only
@@ -60,6 +60,22 @@ def _load(builder: Any, pointer: Any, width: int, *, little: bool) -> Any:
     return value if width == 8 else builder.zext(value, I64)
 
 
+def _put64() -> Any:
+    """Make the store of a big-endian word."""
+
+    def put64(typing: Any, target: Any, at: Any, value: Any) -> Any:
+        def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            place = context.cast(builder, args[1], signature.args[1], types.int64)
+            array, pointer = _octets(context, builder, signature.args[0], args[0], place)
+            _check(context, builder, array, place, I64(8))
+            builder.store(builder.bswap(args[2]), builder.bitcast(pointer, I64.as_pointer()), align=1)
+            return builder.add(place, I64(8))
+
+        return types.int64(target, at, types.uint64), generate
+
+    return put64
+
+
 def _fold() -> Any:
     """Make the product of two words, its halves xored."""
 
@@ -106,6 +122,7 @@ MAKERS: dict[str, Callable[[], Any]] = {
     "u64": lambda: _reader(8, little=False, result=types.uint64),
     "le16": lambda: _reader(2, little=True, result=types.int64),
     "le32": lambda: _reader(4, little=True, result=types.int64),
+    "put64": _put64,
     "fold": _fold,
     "copy": _copy,
 }

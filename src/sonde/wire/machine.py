@@ -2,7 +2,13 @@
 
 import ctypes
 import threading
+from array import array
+from collections.abc import Callable
 from typing import Any
+
+RESULT_WORDS = 8
+ROOM = (0,) * (RESULT_WORDS + 1)
+WORD = (1 << 64) - 1
 
 
 class KernelFault(RuntimeError):  # noqa: N818
@@ -50,35 +56,53 @@ class Machine:
             _loader = _loader or _Loader()
             self.address = _loader.address(symbol, code)
         self.name = name
-        self.call: Any = None
-        self.result = result
-        self.words = 8
+        prototype = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.c_void_p)
+        self.call = prototype(self.address)
+        self.result = _results(result)
         self.keeps: list[Any] = []
 
     def run(self, flat: list[Any]) -> Any:
         """Call it with flattened arguments; raise KernelFault where a bounds check trips."""
-        if self.call is None:
-            kinds = [ctypes.c_void_p if a is None else ctypes.c_int64 for a in flat]
-            prototype = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.c_void_p, ctypes.c_void_p, *kinds)
-            self.call = prototype(self.address)
-        out = (ctypes.c_int64 * self.words)()
-        fault = ctypes.c_void_p()
-        status = self.call(ctypes.addressof(out), ctypes.addressof(fault), *flat)
+        # Where the result and the fault go, the arguments, and then room for both.
+        try:
+            words = array("q", [0, 0, *flat, *ROOM])
+        except OverflowError:  # numbers without a sign
+            words = array("Q", [each & WORD for each in (0, 0, *flat, *ROOM)])
+            words = array("q", words.tobytes())
+        return self.run_words(words, place_results(words))
+
+    def run_words(self, words: "array[int]", base: int) -> Any:
+        """Call it with words that lie at `base` and were laid out by `place_results`."""
+        status = self.call(base)
         if status not in (0, -2):  # -2 is how Numba returns None
-            raise KernelFault(f"{self.name}: {_reason(fault.value)}")
-        if self.result == "none":
-            return None
-        if self.result == "bool":
-            return bool(out[0] & 1)
-        if self.result == "float64":
-            return ctypes.c_double.from_buffer(out).value
-        if self.result.startswith("UniTuple(int64"):
-            return tuple(out[: int(self.result.rsplit("x", 1)[1].rstrip(")"))])
-        if self.result == "uint64":
-            return out[0] & 0xFFFFFFFFFFFFFFFF
-        if self.result == "uint8":
-            return out[0] & 0xFF
-        return out[0]
+            raise KernelFault(f"{self.name}: {_reason(words[-1])}")
+        return self.result(words[-RESULT_WORDS - 1 : -1])
+
+
+def place_results(words: "array[int]") -> int:
+    """Say in the first two words where result and fault go, which is the last ones; give where the words lie."""
+    base, length = words.buffer_info()
+    words[0], words[1] = base + 8 * (length - RESULT_WORDS - 1), base + 8 * (length - 1)
+    return base
+
+
+def _results(name: str) -> Callable[["array[int]"], Any]:
+    """Give what reads a result of a type, by Numba's name of it, from its words."""
+    if name.startswith("UniTuple(int64"):
+        count = int(name.rsplit("x", 1)[1].rstrip(")"))
+        return lambda words: tuple(words[:count])
+    readers: dict[str, Callable[[array[int]], Any]] = {
+        "none": lambda words: None,
+        "bool": lambda words: bool(words[0] & 1),
+        "float64": lambda words: ctypes.c_double.from_buffer(words).value,
+        "uint64": lambda words: words[0] & WORD,
+        "uint8": lambda words: words[0] & 0xFF,
+    }
+    return readers.get(name, _first)
+
+
+def _first(words: "array[int]") -> int:
+    return words[0]
 
 
 def _reason(info: int | None) -> str:

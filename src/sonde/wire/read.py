@@ -141,6 +141,14 @@ def warm(wire: Wire, at: Int, end: Int) -> Int:
     return total
 
 
+@kernel(emit="put64")
+def put64(target: Wire, at: Int, value: np.uint64) -> Int:
+    """Write a 64-bit number; give the place behind."""
+    for place in range(8):
+        target[at + place] = value >> np.uint64(56 - 8 * place) & np.uint64(255)
+    return at + 8
+
+
 @kernel(emit="copy")
 def copy(source: Wire, at: Int, end: Int, target: Wire, put: Int) -> Int:
     """Copy source[at:end] to target[put:]; give the place behind it. Within one array, only downwards."""

@@ -7,12 +7,12 @@ message. The content stage puts the chunks of a message back together and reads 
 from typing import Annotated, ClassVar
 
 from sonde.dissect.api import Out, places
-from sonde.schema import CONTENT, PERSON, PROTOCOL, U32, Field, Octets, Record, Text
+from sonde.schema import CONTENT, PERSON, PROTOCOL, U32, Field, Octets, Record, Text, TextList
 from sonde.table.out import MAX_TEXT, close_row, open_row, save
 from sonde.wire import Int, Row, Wire, kernel
 
-# What a chunk says of itself and of its connection: the first or last of its message; lines are stuffed
-# with dots; octets are missing before it; the message is not whole; only a part of one was asked for;
+# What a chunk says of itself and of its connection: the first or last of its message; some lines are stuffed
+# with a dot; octets are missing before it; the message is not whole; only a part of one was asked for;
 # credentials went in clear; STARTTLS was stripped; what looks like the end of data was none; the
 # client fetches it.
 FIRST, LAST, DOTTED, AFTER_GAP, CUT_SHORT, PARTIAL, CREDENTIALS, STRIPPED, SMUGGLED, FETCHED = (
@@ -30,6 +30,7 @@ class MailChunkRecord(Record):
     marks: Annotated[U32, Field("First, last, dotted, and so on", PROTOCOL, internal=True)]
     octets: Annotated[Octets, Field("As they came", CONTENT, internal=True)]
     sender: Annotated[Text, Field("Reverse path of its envelope", PERSON, internal=True)]
+    recipients: Annotated[TextList, Field("Forward paths of its envelope", PERSON, internal=True)]
 
 
 CHUNK = places(MailChunkRecord)
@@ -54,16 +55,3 @@ def put_chunk(out: Out, turn: Row, wire: Wire, at: Int, end: Int, message: Int, 
         place = stop
         if place >= end:
             break
-
-
-@kernel
-def put_sender(out: Out, turn: Row, path: Wire, length: Int, message: Int) -> None:
-    """Tell of a message whose octets follow by whom its envelope says it was sent."""
-    if out.keep[CHUNK.octets] == 0:
-        return
-    row = open_row(out, turn)
-    record = out.rows[row]
-    record["message"] = message
-    record["marks"] = 0
-    record["sender"] = save(out, CHUNK.sender, path, 0, length)
-    close_row(out, row)

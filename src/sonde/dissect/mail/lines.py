@@ -193,18 +193,23 @@ def data_end(wire: Wire, at: Int, end: Int, before: Int, found: Row) -> Int:
     """Give where the content of data in lines ends within wire[at:end], or `end`.
 
     `found["ended"]` is 1 where the content ends there (the dot stands next), 2 where more octets
-    must tell; `found["lookalikes"]` counts what looks like an end and is none.
+    must tell; `found["dotted"]` is 1 where a line of it begins with a dot (RFC 5321 §4.5.2);
+    `found["lookalikes"]` counts what looks like an end and is none.
     """
     found["ended"] = 0
+    found["dotted"] = 0
     place = at
     while True:
         dot = find_dot(wire, place, end)
         if dot < 0:
             return end
-        kind = kind_of_end(wire, dot, end, two_before(wire, dot, at, before))
+        lead = two_before(wire, dot, at, before)
+        kind = kind_of_end(wire, dot, end, lead)
         if kind == END or kind == WAITING:
             found["ended"] = 1 if kind == END else 2
             return dot
+        if lead & 255 == LF:
+            found["dotted"] = 1
         if kind == LOOKALIKE:
             found["lookalikes"] += 1
         place = dot + 1

@@ -58,6 +58,7 @@ FIELDS = (
     ("phase", "u1"),  # of the client
     ("server", "u1"),  # 1 + the side that serves; 0 not known
     ("ended", "u1"),
+    ("dotted", "u1"),  # a line of the octets at hand begins with a dot
     ("first", "u1"),  # no octet of the message was handed on yet
     ("last_chunk", "u1"),
     ("lmtp", "u1"),
@@ -166,12 +167,8 @@ def list_reply(conn: Row, row: Int, code: Int, out: Outs) -> None:
 
 
 @kernel
-def write_recipients(conn: Row, out: Outs) -> None:
-    """Write the list of recipients and of the replies to them into the open row."""
-    row = np.int64(conn["row"])
-    if row <= 0 or conn["listed"] == 0:
-        return
-    table = out.smtp
+def put_paths(conn: Row, table: Out, field: Int) -> Int:
+    """Write the forward paths that are remembered as a list of texts; give the span."""
     start, at = begin_text(table), 0
     for place in range(np.int64(conn["listed"])):
         item = begin_item(table)
@@ -179,7 +176,17 @@ def write_recipients(conn: Row, out: Outs) -> None:
             put_octet(table, np.int64(conn["paths"][at]))
             at += 1
         end_item(table, item)
-    table.rows[row]["rcpt_to"] = end_text(table, ENVELOPE.rcpt_to, start)
+    return end_text(table, field, start)
+
+
+@kernel
+def write_recipients(conn: Row, out: Outs) -> None:
+    """Write the list of recipients and of the replies to them into the open row."""
+    row = np.int64(conn["row"])
+    if row <= 0 or conn["listed"] == 0:
+        return
+    table = out.smtp
+    table.rows[row]["rcpt_to"] = put_paths(conn, table, ENVELOPE.rcpt_to)
     start = begin_text(table)
     for place in range(min(np.int64(conn["listed"]), np.int64(conn["replied"]))):
         put_u32(table, np.int64(conn["codes"][place]))

@@ -5,6 +5,7 @@ import numpy as np
 from sonde.dissect.api import Outs
 from sonde.dissect.mail.chunk import (
     AFTER_GAP,
+    CHUNK,
     CREDENTIALS,
     CUT_SHORT,
     DOTTED,
@@ -13,12 +14,12 @@ from sonde.dissect.mail.chunk import (
     SMUGGLED,
     STRIPPED,
     put_chunk,
-    put_sender,
 )
 from sonde.dissect.mail.envelope import BAD_CHUNK_SIZE, BY_BDAT, BY_DATA, END_LOOKALIKE
 from sonde.dissect.mail.lines import CR, LF, data_end, read_number, skip_spaces, two_before, word, word_end, word_key
+from sonde.dissect.mail.queue import put_paths
 from sonde.schema import ABSENT
-from sonde.table.out import GAP
+from sonde.table.out import GAP, close_row, open_row, save
 from sonde.wire import Int, Row, Wire, kernel
 
 LINE_START = CR << 8 | LF
@@ -46,15 +47,31 @@ def hand_on(wire: Wire, at: Int, end: Int, conn: Row, marks: Int, out: Outs) -> 
         return
     if conn["first"] == 1:
         marks |= FIRST
-        put_sender(out.mail_chunk, conn, conn["sender"], np.int64(conn["sender_length"]), conn["message"])
+        put_envelope(conn, out)
     conn["first"] = 0
-    if out.smtp.rows[conn["row"]]["transfer"] == BY_DATA:
+    if out.smtp.rows[conn["row"]]["transfer"] == BY_DATA and conn["dotted"] == 1:
         marks |= DOTTED
     marks |= CREDENTIALS if conn["credentials"] == 1 else 0
     marks |= STRIPPED if conn["stripped"] == 1 else 0
     marks |= SMUGGLED if conn["lookalikes"] > 0 else 0
     conn["octets"] += end - at
     put_chunk(out.mail_chunk, conn, wire, at, end, conn["message"], marks)
+
+
+@kernel
+def put_envelope(conn: Row, out: Outs) -> None:
+    """Tell of a message whose octets follow from whom to whom its envelope says it goes."""
+    table = out.mail_chunk
+    if table.keep[CHUNK.octets] == 0:
+        return
+    row = open_row(table, conn)
+    record = table.rows[row]
+    record["message"] = conn["message"]
+    record["marks"] = 0
+    record["sender"] = save(table, CHUNK.sender, conn["sender"], 0, np.int64(conn["sender_length"]))
+    if conn["listed"] > 0:
+        record["recipients"] = put_paths(conn, table, CHUNK.recipients)
+    close_row(table, row)
 
 
 @kernel
@@ -105,7 +122,7 @@ def lose_octets(conn: Row, missing: Int, in_chunk: bool, out: Outs) -> None:
     if in_chunk:
         conn["left"] = max(np.int64(conn["left"]) - missing, 0)
     nothing = out.mail_chunk.text
-    marks = AFTER_GAP | (FIRST if conn["first"] == 1 else 0) | (DOTTED if record["transfer"] == BY_DATA else 0)
+    marks = AFTER_GAP | (FIRST if conn["first"] == 1 else 0)
     conn["first"] = 0
     put_chunk(out.mail_chunk, conn, nothing, 0, 0, conn["message"], marks)
 
