@@ -103,6 +103,7 @@ def state_of(port: int) -> dict[str, Any]:
 
 @needs_ssh_keygen
 @pytest.mark.slow
+@pytest.mark.compiled
 def test_every_flow_of_a_probe_reaches_its_outlets(office: list[str], tmp_path: Path) -> None:
     listener = Listener(socket.create_server(("127.0.0.1", 0)))
     taker, port = socket.socket(socket.AF_INET, socket.SOCK_DGRAM), free_port()
