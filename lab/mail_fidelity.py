@@ -90,9 +90,10 @@ def said_by_email(octets: bytes) -> dict[str, object]:
 
 
 def as_it_stands(part: email.message.Message) -> bytes:
-    """Give a part's body with its encoding not undone."""
+    """Give a part's body with its encoding not undone, and its lines joined, as `email` leaves it."""
     text = part.get_payload()
-    return text.encode("ascii", "surrogateescape") if isinstance(text, str) else b""
+    octets = text.encode("ascii", "surrogateescape") if isinstance(text, str) else b""
+    return b"".join(octets.splitlines())
 
 
 def is_same(theirs: object, ours: object) -> bool:
