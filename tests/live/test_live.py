@@ -37,11 +37,13 @@ def test_live_records_are_those_of_the_file_and_every_frame_is_accounted_for(
 
     frames = frames_of()
     probe = begin(wire, place, kernels)
+    compiled = {each.name for each in kernels.rglob("*")}
     before = wire.counted(wire.watched, "rx_packets")
     sent = wire.send(frames, pause_s=0.002)
     assert wire.counted(wire.watched, "rx_packets") - before == sent
     told = counted(probe.end())
     assert probe.process.returncode == 0
+    assert {each.name for each in kernels.rglob("*")} == compiled  # while frames come there is no time for it
     holds(told, sent)
     assert told["kernel_drops"] == 0
     places = {name: tmp_path / name for name in ("keys", "output", "audit")}

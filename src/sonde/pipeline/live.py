@@ -158,7 +158,8 @@ class Probe:
 
     def prepare(self) -> None:
         """Compile what a run needs, before the first frame is let in."""
-        compile_all(self.plan, [self.source.rehearse, Recorder(self.plan, self._sink()).rehearse])
+        recorder = Recorder(self.plan, self._sink())
+        compile_all(self.plan, [self.source.rehearse, recorder.rehearse, recorder.rehearse_rest])
 
     def stop(self) -> None:
         """End clean: what is in the rings is recorded, the last part committed."""
