@@ -38,6 +38,7 @@ from sonde.table.flows import (
     LATEST,
     LEFT,
     NEW,
+    chain_all,
     free_ended,
     name_applications,
     new_flows,
@@ -189,6 +190,7 @@ class Lane:
         name_applications(flows, none, none)
         close_ended(flows, streams)
         free_ended(flows)
+        chain_all(flows, 0)
         end_all_flows(flows, FORCED_END, 0, shard.limits)
         count_pending(shard.fragments)
 

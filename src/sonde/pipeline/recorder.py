@@ -13,9 +13,9 @@ import pyarrow.compute as pc
 from sonde.content import MailPartRecord, MailRecord
 from sonde.dissect import Dissector
 from sonde.pipeline.lane import Batch, Yield, span_offsets
-from sonde.pipeline.mail import MailDesk
+from sonde.pipeline.mail import MailDesk, rehearse_mail
 from sonde.pipeline.plan import Plan, all_records, table_columns
-from sonde.pipeline.tally import Tally, new_sums
+from sonde.pipeline.tally import Tally, add_hosts, new_sums
 from sonde.record import FlowRecord, build_columns, declared, flow_columns
 from sonde.schema import Record, columns, row_dtype, table_name
 from sonde.sink import Sink
@@ -33,6 +33,7 @@ ROWS_A_BATCH = 1 << 14
 TEXT_A_BATCH = 4 << 20
 MOST_DISTINCT = 1 << 17  # values remembered of a table that tells each only once
 NO_OCTETS: Wire = np.empty(1, np.uint8)
+MAIL_TABLES = frozenset(("mail", "mail_part"))
 SPAN_KINDS = ("text", "octets", "text_list", "u32_list")
 
 
@@ -62,6 +63,12 @@ class Recorder:
             for record in dissector.records:
                 if table_name(record) in self.plan.tables:
                     self._permit(dissector, record, np.empty(0, row_dtype(record)), text, keys)
+
+    def rehearse_rest(self) -> None:
+        """Likewise what only some inputs need, and then at once: on the wire there is no time to compile."""
+        add_hosts(self.tally.sums.hosts[:0], self.tally.sums)
+        if MAIL_TABLES & self.plan.tables:
+            rehearse_mail()
 
     def consume(self, made: Yield) -> None:
         """Take what a lane made of a block."""

@@ -102,6 +102,25 @@ def values_column(values: Sequence[Any], kind: pa.DataType) -> pa.Array:
     return numbers(np.array(plain), kind, null)
 
 
+def plain(column: pa.Array) -> tuple[np.ndarray, np.ndarray]:
+    """Give the values of a column of numbers, times or durations, and which of them are null; without a copy."""
+    kind = column.type
+    width = "int64" if pa.types.is_timestamp(kind) or pa.types.is_duration(kind) else str(kind).replace("double", "f8")
+    rows = slice(column.offset, column.offset + len(column))
+    null = np.zeros(len(column), bool)
+    if column.null_count:
+        bits = np.frombuffer(column.buffers()[0], np.uint8)
+        null = np.unpackbits(bits, count=rows.stop, bitorder="little")[rows] == 0
+    return np.frombuffer(column.buffers()[1] or b"", width)[rows], null
+
+
+def spans(column: pa.Array) -> tuple[np.ndarray, np.ndarray]:
+    """Give the octets of a column of strings, and where each begins and the last ends; null ones are empty."""
+    _, places, text = column.buffers()
+    at = np.frombuffer(places, np.int32)[column.offset : column.offset + len(column) + 1].astype(np.int64)
+    return np.frombuffer(text if text is not None and text.size else b"\0", np.uint8), at
+
+
 def encode(values: np.ndarray) -> tuple[list[int], np.ndarray]:
     """Give the distinct values, and for each value the place of its like among them."""
     plain = np.ascontiguousarray(values).astype(np.int64)
@@ -147,6 +166,8 @@ __all__ = [
     "lists_like",
     "named",
     "numbers",
+    "plain",
+    "spans",
     "spelled",
     "texts_column",
     "times",

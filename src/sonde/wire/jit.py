@@ -101,6 +101,13 @@ class Kernel(Generic[P, R]):
         """Say whether machine code for these argument types was made before."""
         return tuple([_flatten(arg, []) for arg in args]) in self._loaded or self.kept_at(args).exists()
 
+    def fetch(self, args: tuple[Any, ...]) -> None:
+        """Have the machine code for these arguments in memory, without calling it."""
+        if not INTERPRETED:
+            key = tuple([_flatten(arg, []) for arg in args])
+            if key not in self._loaded:
+                self.load(args, key)
+
     def load(self, args: tuple[Any, ...], key: tuple[Any, ...]) -> Machine:
         """Fetch the machine code for these argument types, compiling it if need be."""
         with self._lock:
