@@ -1,16 +1,23 @@
-"""Write docs/records.md, docs/cli.md and packaging/sonde.1 from what is declared: `make docs`. A test refuses drift."""
+"""Write docs/records.md, docs/cli.md, docs/protocols.md and packaging/sonde.1 from what is declared: `make docs`.
+
+A test refuses drift.
+"""
 
 import argparse
+import re
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
 import sonde
 from sonde.cli.arguments import Parser
 from sonde.cli.main import full_parser
-from sonde.dissect import all_dissectors
+from sonde.dissect import Dissector, all_dissectors
+from sonde.identify import Applications, all_protocols
+from sonde.identify.describe import rules_of, structure_of
 from sonde.pipeline.plan import all_records
 from sonde.record import catalogue
-from sonde.schema import Privacy, Record
+from sonde.schema import Privacy, Protocol, Record, table_name
 from sonde.table.flows import ODDITIES
 from sonde.table.out import COMMON_ANOMALIES, STATUS_NAMES
 from sonde.table.packets import DROPS
@@ -201,9 +208,101 @@ def _roff(text: str) -> str:
     return f"\\&{escaped}" if escaped[:1] in {".", "'"} else escaped
 
 
+def protocols() -> str:
+    """Compose the catalogue: what is known of each protocol, and by what."""
+    dissectors = {each.protocol.name: each for each in all_dissectors()}
+    every = sorted(all_protocols([each.protocol for each in dissectors.values()]), key=lambda each: each.name)
+    applications = Applications.load().items
+    lines = ["# Protocols", "", MADE]
+    lines += [
+        f"{len(every)} protocols are named, {len(dissectors)} of them dissected. {len(applications)} applications and",
+        "services are named by hosts, certificates or payloads: src/sonde/identify/applications.toml lists them with",
+        "their sources. [identify.md](identify.md) says how it is done, and what is refused.",
+        "",
+        "A port never decides alone. What is *sure* decides on any port; what *must be confirmed* decides on a port",
+        "registered for the protocol, or when the other side, or several datagrams in a row, fit too. Numbers are",
+        "those of `flows.rule`. Offsets count octets from the beginning of the payload, negative ones from its end.",
+        "",
+    ]
+    samples, tests = _samples(), _dissector_tests()
+    for protocol in every:
+        lines += _protocol(
+            protocol, dissectors.get(protocol.name), samples[protocol.name], tests.get(protocol.name, "")
+        )
+    return "\n".join(lines)
+
+
+def _samples() -> Counter[str]:
+    """Count payloads written from specifications, by protocol."""
+    found: Counter[str] = Counter()
+    for path in sorted((FOLDER.parent / "tests/identify/samples").glob("*.py")):
+        found.update(re.findall(r'Sample\(\s*"([^"]+)"', path.read_text(encoding="utf-8")))
+    return found
+
+
+def _dissector_tests() -> dict[str, str]:
+    """Give the tests of each dissector: files that import it."""
+    found: dict[str, list[str]] = {}
+    modules = {each.protocol.name: each.protocol.name.replace("-", "_") for each in all_dissectors()}
+    for path in sorted((FOLDER.parent / "tests/dissect").glob("test_*.py")):
+        text = path.read_text(encoding="utf-8")
+        for name, module in modules.items():
+            if re.search(rf"sonde\.dissect\.{module} import|sonde\.dissect import .*\b{module}\b", text):
+                found.setdefault(name, []).append(f"tests/dissect/{path.name}")
+    return {name: ", ".join(paths) for name, paths in found.items()}
+
+
+def _protocol(protocol: Protocol, dissector: Dissector | None, samples: int, tests: str) -> Iterator[str]:
+    ports = [
+        f"{kind} {_ranges(each)}" for kind, each in (("TCP", protocol.tcp_ports), ("UDP", protocol.udp_ports)) if each
+    ]
+    ports += [f"IP protocol {number}" for number in protocol.ip_protocols]
+    tables = (
+        ", ".join(f"`{table_name(record)}`" for record in dissector.records if not record.feeds) if dissector else ""
+    )
+    yield f"## {protocol.name}"
+    yield ""
+    yield f"{protocol.title} ({protocol.reference})" + (f"; {', '.join(ports)}." if ports else ".")
+    yield ""
+    if tables:
+        yield f"- dissected: {tables}"
+    for number, words in enumerate(rules_of(protocol), 1):
+        yield f"- {number}: {_plain(words)}"
+    if structure_of(protocol):
+        yield f"- structure: {_plain(structure_of(protocol))}"
+    if protocol.announces[0]:
+        yield f"- announces flows of {protocol.announces[1]}"
+    if protocol.starts_tls:
+        yield "- TLS may begin in it"
+    for name in dict.fromkeys(name for name, _ in protocol.applications):
+        yield f"- payloads tell the application {name}"
+    covered = [f"{samples} payload{'s' * (samples != 1)} in tests/identify/samples"] if samples else []
+    covered += [tests] if tests else []
+    if covered:
+        yield f"- tests: {', '.join(covered)}"
+    yield ""
+
+
+def _plain(text: str) -> str:
+    """Keep Markdown from reading a line as its own."""
+    return re.sub(r"([*_<>`|\[\]\\])", r"\\\1", text)
+
+
+def _ranges(ports: tuple[int, ...]) -> str:
+    """Spell ports, those in a row as a range."""
+    runs: list[list[int]] = []
+    for port in sorted(set(ports)):
+        if runs and port == runs[-1][-1] + 1:
+            runs[-1].append(port)
+        else:
+            runs.append([port])
+    return ", ".join(f"{run[0]}-{run[-1]}" if len(run) > 2 else ", ".join(map(str, run)) for run in runs)
+
+
 MADE_FILES = {
     "records": (FOLDER / "records.md", records),
     "cli": (FOLDER / "cli.md", cli),
+    "protocols": (FOLDER / "protocols.md", protocols),
     "man": (FOLDER.parent / "packaging/sonde.1", man),
 }
 

@@ -83,7 +83,10 @@ def _add_terms(parser: Parser) -> None:
     add("--lanes", type=lanes, default=0, metavar="N", help="threads (default: one for each core but one, up to 4)")
     add("--interim", type=seconds, default=300.0, metavar="S", help="also record long flows every S (default: 300)")
     add("--overlap", choices=("first", "last"), default="first", help="whose octets count in overlaps")
-    add("--applications", action="append", default=[], metavar="FILE", help="your own names (TOML)")
+    add(
+        "--names", "--applications", dest="applications", action="append", default=[], metavar="FILE",
+        help="your own names of applications (TOML; see docs/identify.md)",
+    )  # fmt: skip
     add("--quiet", action="store_true", help="print nothing but what is wrong")
 
 

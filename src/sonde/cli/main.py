@@ -70,7 +70,7 @@ def main(argv: list[str] | None = None) -> int:
 
 def full_parser() -> Parser:
     """Describe every command; docs/cli.md is made from this."""
-    runs = {"read": run_read, "query": run_query, "protocols": run_protocols}
+    runs = {"read": run_read, "query": run_query, "explain": run_explain, "protocols": run_protocols}
     records = (add_live, add_watch, add_mail_feed, add_export, add_top)
     rules = (add_policy, add_retention, add_selftest, add_authorize, add_vault, add_audit)
     more = (*records, *rules, partial(add_completion, full=full_parser))
@@ -196,6 +196,14 @@ def run_query(args: argparse.Namespace) -> int:
     from sonde.view.query import print_query
 
     print_query(Path(args.dataset), args.sql, args.format)
+    return DONE
+
+
+def run_explain(args: argparse.Namespace) -> int:
+    """Carry out `sonde explain`."""
+    from sonde.view.explain import explain_flow, print_story
+
+    print_story(explain_flow(Path(args.dataset), args.uid))
     return DONE
 
 

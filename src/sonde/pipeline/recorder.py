@@ -16,7 +16,7 @@ from sonde.pipeline.lane import Batch, Yield, span_offsets
 from sonde.pipeline.mail import MailDesk, rehearse_mail
 from sonde.pipeline.plan import Plan, all_records, table_columns
 from sonde.pipeline.tally import Tally, add_hosts, new_sums
-from sonde.record import FlowRecord, build_columns, declared, flow_columns
+from sonde.record import FlowRecord, Names, build_columns, declared, flow_columns
 from sonde.schema import Record, columns, row_dtype, table_name
 from sonde.sink import Sink
 from sonde.table.arrow import without
@@ -173,7 +173,9 @@ class Recorder:
     def _permit_flows(self, rows: Rows) -> Permitted:
         kinds = declared(FlowRecord, is_flows=True)
         wanted = {each for each, field in kinds.items() if self.plan.gate.keeps("flows", each, field)}
-        made = flow_columns(rows, wanted, self.plan.seed, self.plan.protocol_names, self.titles)
+        made = flow_columns(
+            rows, wanted, self.plan.seed, Names(self.plan.protocol_names, self.titles, self.plan.rule_names)
+        )
         return self.plan.gate.permit("flows", {name: made[name] for name in kinds if name in made}, kinds)
 
     def _name_flows(self, rows: Rows) -> None:
