@@ -1,4 +1,7 @@
-"""Write docs/records.md, docs/cli.md and docs/protocols.md from what is declared: `make docs`. A test refuses drift."""
+"""Write docs/records.md, docs/cli.md, docs/protocols.md and packaging/sonde.1 from what is declared: `make docs`.
+
+A test refuses drift.
+"""
 
 import argparse
 import re
@@ -6,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
+import sonde
 from sonde.cli.arguments import Parser
 from sonde.cli.main import full_parser
 from sonde.dissect import Dissector, all_dissectors
@@ -136,6 +140,74 @@ def _command(name: str, parser: Parser) -> Iterator[str]:
     yield from ("```sh", example, "```", "")
 
 
+def man() -> str:
+    """Compose the manual page, in the macros of `man`."""
+    parser = full_parser()
+    lines = [
+        '.\\" Made by `make docs` from the declarations in src; do not edit.',
+        f'.TH SONDE 1 "" "sonde {sonde.__version__}" "User Commands"',
+        ".SH NAME",
+        "sonde \\- an accountable network probe",
+        ".SH SYNOPSIS",
+        ".B sonde",
+        ".I COMMAND",
+        "[options]",
+        ".SH DESCRIPTION",
+        "Reads captures of a network that its user operates, or watches its interfaces, and writes what happened as",
+        "typed records. A policy decides what may be known, and is enforced before anything is written.",
+        ".SH COMMANDS",
+    ]
+    for name, command in _commands(parser).items():
+        lines += _manual(name, command)
+    lines += [
+        ".SH EXIT STATUS",
+        "0 done, 1 could not, 2 wrong usage, 3 done with damaged input, 130 interrupted, 143 asked to end.",
+        "What goes wrong is one sentence on standard error.",
+        ".SH ENVIRONMENT",
+        *_terms({"NO_COLOR": "No colour.", "SONDE_CACHE": "Where compiled kernels are kept.",
+                 "SONDE_KEYS": "Where keys of pseudonyms are kept."}),
+        ".SH SEE ALSO",
+        ".BR tcpdump (8),",
+        ".BR nfcapd (1),",
+        ".BR systemd.service (5)",
+    ]  # fmt: skip
+    return "\n".join(lines)
+
+
+def _manual(name: str, parser: Parser) -> Iterator[str]:
+    shown = [action for action in parser._actions if action.dest != "help"]
+    operands = [
+        str(action.metavar) + ("..." if action.nargs == "+" else "") for action in shown if not action.option_strings
+    ]
+    yield f".SS sonde {_roff(' '.join([name, *operands]))}"
+    yield _roff(parser.description or "")
+    told = {}
+    for action in shown:
+        values = "|".join(action.choices) if action.choices else str(action.metavar or "")
+        names = ", ".join(action.option_strings)
+        told[f"{names} {values}".strip()] = (action.help or "").replace("%%", "%")
+    yield from _terms(told)
+    yield ".PP"
+    yield "Example:"
+    yield ".PP"
+    yield ".EX"
+    yield f"    {_roff((parser.epilog or '').removeprefix('Example: '))}"
+    yield ".EE"
+
+
+def _terms(told: dict[str, str]) -> Iterator[str]:
+    for name, says in told.items():
+        yield ".TP"
+        yield f".B {_roff(name)}"
+        yield _roff(says)
+
+
+def _roff(text: str) -> str:
+    """Write text so that no macro or escape begins in it, and a minus stays one that can be copied."""
+    escaped = text.replace("\\", "\\e").replace("-", "\\-")
+    return f"\\&{escaped}" if escaped[:1] in {".", "'"} else escaped
+
+
 def protocols() -> str:
     """Compose the catalogue: what is known of each protocol, and by what."""
     dissectors = {each.protocol.name: each for each in all_dissectors()}
@@ -227,11 +299,19 @@ def _ranges(ports: tuple[int, ...]) -> str:
     return ", ".join(f"{run[0]}-{run[-1]}" if len(run) > 2 else ", ".join(map(str, run)) for run in runs)
 
 
+MADE_FILES = {
+    "records": (FOLDER / "records.md", records),
+    "cli": (FOLDER / "cli.md", cli),
+    "protocols": (FOLDER / "protocols.md", protocols),
+    "man": (FOLDER.parent / "packaging/sonde.1", man),
+}
+
+
 def main() -> None:
-    """Write them."""
-    for name, text in (("records.md", records()), ("cli.md", cli()), ("protocols.md", protocols())):
-        (FOLDER / name).write_text(text.rstrip("\n") + "\n", encoding="utf-8")
-        print(f"wrote docs/{name}")
+    """Write all."""
+    for path, compose in MADE_FILES.values():
+        path.write_text(compose().rstrip("\n") + "\n", encoding="utf-8")
+        print(f"wrote {path.relative_to(FOLDER.parent)}")
 
 
 if __name__ == "__main__":

@@ -13,16 +13,17 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from sonde.view.dataset import Dataset, QueryError, Table, open_dataset, read
+    from sonde.view.live import live
 
 __version__ = "0.1.0"
-__all__ = ["Dataset", "QueryError", "Table", "__version__", "open_dataset", "read"]
+__all__ = ["Dataset", "QueryError", "Table", "__version__", "live", "open_dataset", "read"]
 
 
 def __getattr__(name: str) -> Any:  # noqa: ANN401 - whatever the library has
     """Import the library when something of it is asked for (PEP 562)."""
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module("sonde.view.dataset"), name)
+    return getattr(import_module(f"sonde.view.{'live' if name == 'live' else 'dataset'}"), name)
 
 
 def __dir__() -> list[str]:

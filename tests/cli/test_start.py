@@ -24,7 +24,8 @@ def test_importing_the_library_imports_nothing_slow() -> None:
 
 
 @pytest.mark.parametrize(
-    "arguments", [["--help"], ["--version"], ["read", "--help"], ["query", "--help"], ["vault", "--help"], []]
+    "arguments",
+    [["--help"], ["--version"], ["read", "--help"], ["query", "--help"], ["vault", "--help"], ["live", "--help"], []],
 )
 def test_help_imports_nothing_slow(arguments: list[str]) -> None:
     code = f"import sonde.cli.main; exec({RUN!r})"
@@ -41,7 +42,7 @@ def test_reading_with_kept_kernels_does_not_import_the_compiler() -> None:
     assert "numba" not in loaded(code)
 
 
-COMMANDS = ["read", "query", "protocols", "authorize", "vault"]
+COMMANDS = ["read", "query", "protocols", "authorize", "vault", "live", "watch"]
 ACTS = [f"authorize {act}" for act in "draft sign show check revoke".split()] + [
     "vault keygen",
     "vault list",

@@ -118,15 +118,20 @@ def _add_protocols(commands: Subparsers, run: Callable[[argparse.Namespace], int
 
 
 def octets(text: str) -> int:
-    """Read a size such as 512M."""
+    """Read a size of memory such as 512M."""
+    size = any_octets(text)
+    if size < SMALLEST_MEMORY:
+        raise argparse.ArgumentTypeError(f"{text!r} is too little, 16M is the least")
+    return size
+
+
+def any_octets(text: str) -> int:
+    """Read any size such as 512K."""
     digits = text.rstrip("BbKkMmGgi")
     unit = text[len(digits) :].upper().removesuffix("B").removesuffix("I")
     if not digits.isdecimal() or unit not in UNITS:
         raise argparse.ArgumentTypeError(f"{text!r} is no size, write one such as 512M or 2G")
-    size = int(digits) * UNITS[unit]
-    if size < SMALLEST_MEMORY:
-        raise argparse.ArgumentTypeError(f"{text!r} is too little, 16M is the least")
-    return size
+    return int(digits) * UNITS[unit]
 
 
 def lanes(text: str) -> int:

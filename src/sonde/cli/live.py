@@ -1,21 +1,29 @@
 """The command `sonde live`: a probe on the wire, its signals, and how it ends."""
 
 import argparse
+import os
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeAlias
 
-from sonde.cli.arguments import Subparsers, UsageError, lanes, names, octets, seconds
+from sonde.cli.arguments import Parser, Subparsers, UsageError, lanes, names, octets, seconds
+from sonde.cli.export import add_outlets, outlet_makers
+from sonde.cli.top import add_page, open_page
 
 if TYPE_CHECKING:
     from sonde.pipeline.live import Probe
+    from sonde.pipeline.start import Options
+    from sonde.pipeline.state import State
+    from sonde.sink.outlet import Bounded, Outlet
 
 DONE, COULD_NOT = 0, 1
 FORMATS = ("parquet", "jsonl", "csv")
 MOST_RINGS = 64
+PATIENCE_S = 60.0  # of an outlet with one batch; meanwhile the queue before it fills
+Handler: TypeAlias = Callable[[int, Any], Any]
 
 
 def add_live(commands: Subparsers) -> None:
@@ -29,6 +37,37 @@ def add_live(commands: Subparsers) -> None:
     )
     add = live.add_argument
     add("interfaces", type=names, metavar="INTERFACE", help="interfaces with commas between, or -")
+    _add_terms(live)
+    add("--filter", default="", metavar="TEXT", help="take only such frames (libpcap's language, but for hosts)")
+    add("--ring", type=octets, default="128M", metavar="SIZE", help="memory for frames, each interface (default: 128M)")
+    add("--rings", type=rings, default=1, metavar="N", help="rings of each interface, by flow (default: 1)")
+    add("--timestamps", choices=("kernel", "hardware"), default="kernel", help="who stamps frames (default: kernel)")
+    add("--roll", type=roll, default=60.0, metavar="S", help="a part is committed every S seconds (default: 60)")
+    add("--roll-size", type=octets, default="256M", metavar="SIZE", help="or after so many octets (default: 256M)")
+    add_outlets(live)
+    add_page(live)
+    live.set_defaults(run=run_live)
+
+
+def add_watch(commands: Subparsers) -> None:
+    """Describe `sonde watch`."""
+    watch = commands.add_parser(
+        "watch",
+        help="read captures as they come into a folder",
+        description="Read each finished capture of a folder once, across restarts, until told to end (docs/live.md). "
+        "SIGTERM ends clean, SIGHUP reads the policy again.",
+        epilog="Example: sonde watch /var/spool/captures --policy office.toml --signers allowed_signers -o office",
+    )
+    add = watch.add_argument
+    add("folder", metavar="DIR", help="the folder into which captures come")
+    _add_terms(watch)
+    add("--quiet-for", type=seconds, default=5.0, metavar="S", help="unchanged so long, one is finished (default: 5)")
+    watch.set_defaults(run=run_watch)
+
+
+def _add_terms(parser: Parser) -> None:
+    """Describe what both have: policy, places, budgets."""
+    add = parser.add_argument
     add("-o", "--output", required=True, metavar="DIR", help="where parts are written")
     add("--format", choices=FORMATS, default="parquet", help="form of the output (default: parquet)")
     add("--tables", type=names, metavar="A,B", help="tables wanted (default: all); flows alone is fastest")
@@ -37,13 +76,7 @@ def add_live(commands: Subparsers) -> None:
     add("--keys", metavar="DIR", help="where keys are kept (default: $SONDE_KEYS, or the user's state folder)")
     add("--audit", metavar="DIR", help="audit log to write to (default: what the policy's file says)")
     add("--probe", default="", metavar="NAME", help="name of this probe in a new audit log (default: probe)")
-    add("--user", metavar="NAME", help="whom root becomes once the rings are open (default: the owner of the output)")
-    add("--filter", default="", metavar="TEXT", help="take only such frames (libpcap's language, but for hosts)")
-    add("--ring", type=octets, default="128M", metavar="SIZE", help="memory for frames, each interface (default: 128M)")
-    add("--rings", type=rings, default=1, metavar="N", help="rings of each interface, by flow (default: 1)")
-    add("--timestamps", choices=("kernel", "hardware"), default="kernel", help="who stamps frames (default: kernel)")
-    add("--roll", type=roll, default=60.0, metavar="S", help="a part is committed every S seconds (default: 60)")
-    add("--roll-size", type=octets, default="256M", metavar="SIZE", help="or after so many octets (default: 256M)")
+    add("--user", metavar="NAME", help="whom root becomes (default: the owner of the output)")
     add("--keep-free", type=share, default=0.1, metavar="SHARE", help="of the disk; oldest parts go (default: 10%%)")
     add("--checksums", choices=("ignore", "verify"), default="ignore", help="drop what fails them")
     add("--memory", type=octets, default="512M", metavar="SIZE", help="budget of the flow tables (default: 512M)")
@@ -55,18 +88,44 @@ def add_live(commands: Subparsers) -> None:
         help="your own names of applications (TOML; see docs/identify.md)",
     )  # fmt: skip
     add("--quiet", action="store_true", help="print nothing but what is wrong")
-    live.set_defaults(run=run_live)
 
 
 def run_live(args: argparse.Namespace) -> int:
     """Carry out `sonde live`."""
     if sys.platform != "linux" and args.interfaces != ["-"]:
         raise UsageError("Interfaces are watched on Linux alone; elsewhere: tcpdump -w - | sonde live - ...")
-    from sonde.pipeline.start import Options, started
+    from sonde.pipeline.start import started
     from sonde.view.state import print_state
 
-    options = Options(
+    options = _options(
+        args,
         interfaces=args.interfaces,
+        filter=args.filter,
+        ring_octets=args.ring,
+        rings_each=args.rings,
+        hardware_stamps=args.timestamps == "hardware",
+        roll_s=args.roll,
+        roll_octets=args.roll_size,
+        outlets=_bounded(outlet_makers(args, PATIENCE_S)),
+    )
+    page = open_page(args.metrics)
+    with _told_of_compiling(quiet=args.quiet), started(options) as probe, _signals(probe):
+        if not args.quiet:
+            told = f"watching {', '.join(args.interfaces)} under {probe.state.policy}, version {probe.state.version}."
+            probe.begun = lambda: say(told)
+        if page is not None:
+            page.start(probe.state.snapshot)  # its threads begin here, as confined as this one
+        probe.run()
+    if not args.quiet:
+        print_state(probe.state)
+    return DONE
+
+
+def _options(args: argparse.Namespace, **more: Any) -> "Options":  # noqa: ANN401 - fields of Options
+    """Read what both commands have."""
+    from sonde.pipeline.start import Options
+
+    return Options(
         policy=args.policy,
         signers=Path(args.signers) if args.signers else None,
         output=Path(args.output),
@@ -76,28 +135,47 @@ def run_live(args: argparse.Namespace) -> int:
         audit=Path(args.audit) if args.audit else None,
         probe=args.probe,
         user=args.user,
-        filter=args.filter,
         lanes=args.lanes,
         memory=args.memory,
         interim_s=args.interim,
         checksums=args.checksums,
         overlap=args.overlap,
         applications=[Path(each) for each in args.applications],
-        ring_octets=args.ring,
-        rings_each=args.rings,
-        hardware_stamps=args.timestamps == "hardware",
-        roll_s=args.roll,
-        roll_octets=args.roll_size,
         keep_free=args.keep_free,
         warn=say,
+        **more,
     )
-    with _told_of_compiling(quiet=args.quiet), started(options) as probe, _signals(probe):
-        if not args.quiet:
-            say(f"watching {', '.join(args.interfaces)} under {probe.state.policy}, version {probe.state.version}.")
-        probe.run()
+
+
+def run_watch(args: argparse.Namespace) -> int:
+    """Carry out `sonde watch`."""
+    from sonde.pipeline.start import watching
+
+    options = _options(args, interfaces=())
+    with _told_of_compiling(quiet=args.quiet), watching(Path(args.folder), options, args.quiet_for) as watcher:
+
+        def end(number: int, frame: object) -> None:
+            if watcher.is_stopping:
+                raise KeyboardInterrupt
+            watcher.stop()
+
+        def reload(number: int, frame: object) -> None:
+            watcher.reload = True
+
+        with _handled({signal.SIGTERM: end, signal.SIGINT: end, signal.SIGHUP: reload}):
+            if not args.quiet:
+                say(f"watching {args.folder}; {len(watcher.done)} captures were read before.")
+            watcher.run()
     if not args.quiet:
-        print_state(probe.state)
+        say(f"{watcher.read} captures were read, {watcher.failed} files were none.")
     return DONE
+
+
+def _bounded(makers: "dict[str, Callable[[], Outlet]]") -> "list[Callable[[State], Bounded]]":
+    """Put a bounded queue before each outlet."""
+    from sonde.sink.outlet import Bounded
+
+    return [lambda _, name=name, make=make: Bounded(make(), name) for name, make in makers.items()]  # type: ignore[misc]
 
 
 def say(text: str) -> None:
@@ -111,9 +189,10 @@ def _told_of_compiling(*, quiet: bool) -> Iterator[None]:
     from sonde.wire import announce_with
 
     said: list[str] = []
+    ours = os.getpid()
 
     def tell(name: str) -> None:
-        if not said and not quiet:
+        if not said and not quiet and os.getpid() == ours:  # others compile for us
             say("compiling kernels for this machine; this happens once, and nothing is captured meanwhile.")
         said.append(name)
 
@@ -134,12 +213,19 @@ def _signals(probe: "Probe") -> Iterator[None]:
             raise KeyboardInterrupt
         probe.stop()
 
-    handlers = {
+    handlers: dict[signal.Signals, Handler] = {
         signal.SIGTERM: end,
         signal.SIGINT: end,
         signal.SIGHUP: lambda _number, _frame: probe.reload(),
         signal.SIGUSR1: lambda _number, _frame: print_state(probe.state),
     }
+    with _handled(handlers):
+        yield
+
+
+@contextmanager
+def _handled(handlers: Mapping[signal.Signals, Handler]) -> Iterator[None]:
+    """Have signals handled so, and as before afterwards."""
     before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
     try:
         yield
@@ -175,4 +261,4 @@ def share(text: str) -> float:
     return value
 
 
-__all__ = ["add_live"]
+__all__ = ["add_live", "add_watch"]

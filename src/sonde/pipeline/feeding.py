@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING
 from sonde.pipeline.account import folder_of_log
 from sonde.pipeline.feed import FORMATS, TABLES, Feed
 from sonde.pipeline.ledger import Ledger
-from sonde.pipeline.parts import Account, Parts, Warn, parts_of
-from sonde.pipeline.places import keys_folder
+from sonde.pipeline.parts import Account, Parts, Warn
+from sonde.pipeline.places import keys_folder, parts_of
 from sonde.pipeline.plan import Plan
 from sonde.pipeline.policies import open_policy
 from sonde.pipeline.read import default_seed, make_plan

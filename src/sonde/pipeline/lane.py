@@ -40,6 +40,7 @@ from sonde.table.flows import (
     NEW,
     TOLD_BY_CERTIFICATE,
     TOLD_BY_NAME,
+    chain_all,
     free_ended,
     name_applications,
     new_flows,
@@ -191,6 +192,7 @@ class Lane:
         name_applications(flows, none, none, 0)
         close_ended(flows, streams)
         free_ended(flows)
+        chain_all(flows, 0)
         end_all_flows(flows, FORCED_END, 0, shard.limits)
         count_pending(shard.fragments)
 

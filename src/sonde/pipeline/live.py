@@ -23,7 +23,8 @@ import numpy as np
 from sonde.pipeline.account import tell_policy
 from sonde.pipeline.lane import Lane, Yield
 from sonde.pipeline.ledger import Ledger
-from sonde.pipeline.parts import Account, Parts, Warn, parts_of
+from sonde.pipeline.parts import Account, Parts, Warn
+from sonde.pipeline.places import parts_of
 from sonde.pipeline.plan import Plan
 from sonde.pipeline.policies import live_obstacles, open_policy
 from sonde.pipeline.recorder import Recorder
@@ -50,6 +51,9 @@ MIB = 1 << 20
 
 class LiveInput(Input, Protocol):
     """An input that goes on until it is stopped."""
+
+    #: What manifests call it.
+    kind: str
 
     def stop(self) -> None:
         """Take nothing further in; `blocks` ends when all is read."""
@@ -147,12 +151,15 @@ class Probe:
         self._inputs_before: dict[str, tuple[int, int]] = {}
         self._tallied: tuple[Ints, Ints] = (np.zeros((0, 2), np.int64), np.zeros((0, 2), np.int64))
         self._expired = False
+        #: Called once, when frames are let in.
+        self.begun: Callable[[], None] = lambda: None
         ledger.reopened = lambda log: tell_policy(log, self.plan.gate.policy)
         self._tell_terms()
 
     def prepare(self) -> None:
         """Compile what a run needs, before the first frame is let in."""
-        compile_all(self.plan, [self.source.rehearse, Recorder(self.plan, self._sink()).rehearse])
+        recorder = Recorder(self.plan, self._sink())
+        compile_all(self.plan, [self.source.rehearse, recorder.rehearse, recorder.rehearse_rest])
 
     def stop(self) -> None:
         """End clean: what is in the rings is recorded, the last part committed."""
@@ -165,7 +172,6 @@ class Probe:
 
     def run(self) -> None:
         """Work until `stop`, the end of the input, or the end of the policy (then: ExpiredError)."""
-        self.state.phase = "running"
         while True:
             self._run_once()
             if self._expired:
@@ -238,6 +244,9 @@ class Probe:
         """Do what is due between blocks."""
         assert self.recorder is not None  # noqa: S101 - runs
         state, now = self.state, time.monotonic()
+        if state.phase == "starting":  # the first block: frames are let in from now on
+            state.phase, state.started_ns = "running", time.time_ns()
+            self.begun()
         state.recorded = state.frames_in - state.out_of_scope - sum(state.dropped.values())
         self._guarded(self.recorder.settle)
         if now - self._flushed >= FLUSH_S:
@@ -358,7 +367,7 @@ class Probe:
             self.account.inputs.append(
                 {
                     "name": name,
-                    "kind": self.source.report.kind,
+                    "kind": self.source.kind,
                     "received": each.received - received,
                     "kernel_drops": each.kernel_drops - dropped,
                 }

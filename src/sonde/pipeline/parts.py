@@ -17,10 +17,9 @@ import shutil
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -29,15 +28,15 @@ import pyarrow as pa
 import sonde
 from sonde.pipeline.account import output_entries
 from sonde.pipeline.ledger import Ledger
+from sonde.pipeline.places import ASIDE, LOCK, MANIFEST, name_of
 from sonde.pipeline.plan import Plan
 from sonde.pipeline.read import cut_time, policy_told
 from sonde.pipeline.recorder import schema_of
 from sonde.pipeline.state import State
-from sonde.pipeline.whole import MANIFEST, OutputError
+from sonde.pipeline.whole import OutputError
 from sonde.sink import Sink, open_sink
 from sonde.table.permitted import Permitted
 
-ASIDE, LOCK = ".partial", ".lock"
 FORMATS = ("parquet", "jsonl", "csv")
 SINK = "parts"  # its name among the sinks of the state
 
@@ -235,23 +234,6 @@ class Parts:
         return {}
 
 
-def name_of(time_ns: int) -> str:
-    """Name a part by when it began, so that names sort by time."""
-    whole, rest = divmod(time_ns // 1_000_000, 1000)
-    return f"{datetime.fromtimestamp(whole, UTC):%Y%m%dT%H%M%S}.{rest:03d}Z"
-
-
-def parts_of(folder: Path) -> Iterator[Path]:
-    """Go through the parts in a folder, the oldest first."""
-    try:
-        names = sorted(each.name for each in os.scandir(folder) if each.name[:1].isdigit() and each.is_dir())
-    except OSError:
-        return
-    for name in names:
-        if (folder / name / MANIFEST).is_file():
-            yield folder / name
-
-
 def write_through(folder: Path) -> int:
     """See to it that a folder's files are on the disk; give their octets."""
     octets = 0
@@ -278,4 +260,4 @@ def sync_folder(folder: Path) -> None:
 #: What may be told while a probe works; on standard error for the command line.
 Warn = Callable[[str], None]
 
-__all__ = ["FORMATS", "Account", "Parts", "Warn", "name_of", "parts_of"]
+__all__ = ["FORMATS", "Account", "Parts", "Warn"]

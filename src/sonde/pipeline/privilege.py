@@ -2,7 +2,8 @@
 
     user = choose_user(args.user, Path("office"))        # PrivilegeError where root would stay root
     own_folders([output, audit, keys], user)
-    confined = confine(user, [output, audit, keys, cache])
+    become(user)
+    confined = confine([output, audit, keys, cache])
 
 Called before any thread is begun: Linux keeps capabilities, no_new_privs and Landlock for each thread, and
 threads begun later inherit them (capabilities(7), prctl(2), landlock(7)). What could not be done is said, and
@@ -66,7 +67,30 @@ def choose_user(name: str | None, output: Path) -> User | None:
             "A probe does not stay root: name with --user NAME whom it becomes once its rings are open, "
             "or give the output folder to that user."
         )
-    return User(found.pw_name, found.pw_uid, found.pw_gid, found.pw_dir)
+    user = User(found.pw_name, found.pw_uid, found.pw_gid, found.pw_dir)
+    for needed in (os.__file__, __file__):
+        if not _may_read(user, needed):
+            raise PrivilegeError(
+                f"{user.name} may not read {Path(needed).parent}, which the probe runs from; "
+                "install it where that user can read it, or name another with --user."
+            )
+    return user
+
+
+def _may_read(user: User, path: str) -> bool:
+    """Say whether a user could read a file: only who is that user can tell, so a child becomes it."""
+    child = os.fork()
+    if child == 0:
+        status = 1
+        try:
+            os.setgroups([])
+            os.setresgid(user.gid, user.gid, user.gid)
+            os.setresuid(user.uid, user.uid, user.uid)
+            os.close(os.open(path, os.O_RDONLY))
+            status = 0
+        finally:
+            os._exit(status)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
 
 
 def own_folders(folders: Iterable[Path], user: User | None) -> None:
@@ -82,12 +106,9 @@ def own_folders(folders: Iterable[Path], user: User | None) -> None:
             raise PrivilegeError(f"{folder} cannot be made: {error.strerror}; choose another place.") from None
 
 
-def confine(user: User | None, writable: Iterable[Path]) -> dict[str, str]:
+def confine(writable: Iterable[Path]) -> dict[str, str]:
     """Give up all rights that are not needed any more; say for each what became of it."""
-    told: dict[str, str] = {}
-    if user is not None:
-        _become(user)
-    told["user"] = user.name if user is not None else str(os.geteuid())
+    told = {"user": _own_name()}
     libc = ctypes.CDLL(None, use_errno=True)
     if sys.platform != "linux":
         return told
@@ -98,8 +119,17 @@ def confine(user: User | None, writable: Iterable[Path]) -> dict[str, str]:
     return told
 
 
-def _become(user: User) -> None:
-    """Become a user, for good."""
+def _own_name() -> str:
+    try:
+        return pwd.getpwuid(os.geteuid()).pw_name
+    except KeyError:
+        return str(os.geteuid())
+
+
+def become(user: User | None) -> None:
+    """Become a user, for good; PrivilegeError where that fails, or could be undone."""
+    if user is None:
+        return
     try:
         os.setgroups(os.getgrouplist(user.name, user.gid))
         os.setresgid(user.gid, user.gid, user.gid)
@@ -165,4 +195,4 @@ def _restrict(libc: ctypes.CDLL, writable: list[Path]) -> str:
     return f"version {version}"
 
 
-__all__ = ["PrivilegeError", "User", "choose_user", "confine", "own_folders"]
+__all__ = ["PrivilegeError", "User", "become", "choose_user", "confine", "own_folders"]

@@ -52,7 +52,7 @@ def find_captures(paths: Iterable[str]) -> list[str]:
         if path == "-":
             found.append(path)
         elif Path(path).is_dir():
-            inside = sorted(str(each) for each in Path(path).rglob("*") if _is_capture(each))
+            inside = sorted(str(each) for each in Path(path).rglob("*") if is_capture(each))
             if not inside:
                 raise SourceError(f"{path} is a folder without a capture in it.")
             found += inside
@@ -68,7 +68,8 @@ def find_captures(paths: Iterable[str]) -> list[str]:
     return found
 
 
-def _is_capture(path: Path) -> bool:
+def is_capture(path: Path) -> bool:
+    """Say whether a file is a capture by its name."""
     name = path.name.lower()
     return path.is_file() and any(name.endswith(end + packing) for end in CAPTURE_ENDINGS for packing in PACKINGS)
 

@@ -10,11 +10,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from sonde.content import MailPartRecord, MailRecord
 from sonde.dissect import Dissector
 from sonde.pipeline.lane import Batch, Yield, span_offsets
-from sonde.pipeline.mail import MailDesk
+from sonde.pipeline.mail import MailDesk, rehearse_mail
 from sonde.pipeline.plan import Plan, all_records, table_columns
-from sonde.pipeline.tally import Tally, new_sums
+from sonde.pipeline.tally import Tally, add_hosts, new_sums
 from sonde.record import FlowRecord, Names, build_columns, declared, flow_columns
 from sonde.schema import Record, columns, row_dtype, table_name
 from sonde.sink import Sink
@@ -32,6 +33,7 @@ ROWS_A_BATCH = 1 << 14
 TEXT_A_BATCH = 4 << 20
 MOST_DISTINCT = 1 << 17  # values remembered of a table that tells each only once
 NO_OCTETS: Wire = np.empty(1, np.uint8)
+MAIL_TABLES = frozenset(("mail", "mail_part"))
 SPAN_KINDS = ("text", "octets", "text_list", "u32_list")
 
 
@@ -61,6 +63,12 @@ class Recorder:
             for record in dissector.records:
                 if table_name(record) in self.plan.tables:
                     self._permit(dissector, record, np.empty(0, row_dtype(record)), text, keys)
+
+    def rehearse_rest(self) -> None:
+        """Likewise what only some inputs need, and then at once: on the wire there is no time to compile."""
+        add_hosts(self.tally.sums.hosts[:0], self.tally.sums)
+        if MAIL_TABLES & self.plan.tables:
+            rehearse_mail()
 
     def consume(self, made: Yield) -> None:
         """Take what a lane made of a block."""
@@ -116,6 +124,8 @@ class Recorder:
             return
         for record in self.mail.made:
             if table_name(record) == name:
+                if record is MailRecord and not self.sink.tables_apart:  # its log tells of parts that came before
+                    self.flush(table_name(MailPartRecord))
                 self._flush_mail(record)
                 return
         for group in _by_dissector(self.batches.pop(name, [])):
@@ -125,15 +135,13 @@ class Recorder:
         """Write what messages made, if it is wanted."""
         name = table_name(record)
         rows, keys, values = self.mail.drain(record)
-        if not values or name not in self.plan.tables:
+        if not len(rows) or name not in self.plan.tables:
             return
         kinds = declared(record)
         wanted = {each for each, field in kinds.items() if self.plan.gate.keeps(name, each, field)}
         made = build_columns(
             record, rows, NO_OCTETS, keys, seed=self.plan.seed, names=wanted,
-            complete=lambda _rows, _text: {
-                column.name: [value.get(column.name) for value in values] for column in columns(record)
-            },
+            complete=lambda _rows, _text: values,
         )  # fmt: skip
         for side in ("orig", "resp"):  # what came by no capture has addresses only as far as its server told them
             unknown = (keys[f"{side}_high"] == 0) & (keys[f"{side}_low"] == 0)

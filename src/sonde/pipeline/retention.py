@@ -18,7 +18,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from sonde.pipeline.whole import MANIFEST
+from sonde.pipeline.places import MANIFEST
 from sonde.policy import Policy, PolicyError, Told
 from sonde.policy.terms import SECOND_NS
 from sonde.sink.vault import INDEX, LOCK, OBJECT, PART

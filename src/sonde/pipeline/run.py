@@ -146,12 +146,18 @@ def read_all(  # noqa: PLR0913 - what is called back, each by name
 
 
 def compile_all(plan: Plan, rehearsals: list[Callable[[], object]]) -> None:
-    """Have every kernel that a run can need at hand before it begins: on the wire there is no time for it."""
+    """Compile and load every kernel that a run can need before it begins: on the wire there is no time for it."""
     lane = Lane(plan, 0, 0)
     tasks = lane.tasks(rehearsals)
     with Compilers(tasks, os.cpu_count() or 1, len(tasks)) as compilers:
         compilers.begin(range(len(tasks)))
         compilers.compile(range(len(tasks)))
+    for task in tasks:
+        if callable(task):
+            task()
+            continue
+        for kernel, args in task:
+            kernel.fetch(args)
 
 
 def give_memory_back() -> None:

@@ -7,23 +7,26 @@ In this order: rings are opened, which alone needs rights; those are given up; t
 the filter; the place of the output; kernels are compiled. Then `run` lets frames in.
 """
 
+import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from sonde.flow import Limits
-from sonde.pipeline.account import folder_of_log
+from sonde.pipeline.account import accounted, folder_of_log
 from sonde.pipeline.filters import check_filter
 from sonde.pipeline.ledger import Ledger
 from sonde.pipeline.live import LiveInput, Probe, Terms, check_live
 from sonde.pipeline.parts import FORMATS, Parts, Warn
 from sonde.pipeline.places import keys_folder
 from sonde.pipeline.plan import MIB, Plan
-from sonde.pipeline.privilege import choose_user, confine, own_folders
+from sonde.pipeline.privilege import become, choose_user, confine, own_folders
 from sonde.pipeline.read import default_seed, make_plan
 from sonde.pipeline.state import State
+from sonde.pipeline.watch import Watcher
 from sonde.pipeline.whole import OutputError
 from sonde.pipeline.wires import PipeInput, RingInput
 from sonde.policy import PolicyError, load_policy
@@ -35,8 +38,11 @@ from sonde.source.paced import Paced
 from sonde.source.ring import RING_OCTETS, open_rings
 from sonde.wire import cache_folder
 
+if TYPE_CHECKING:
+    from sonde.audit import AuditLog
+
 STDIN = "-"
-ETHERNET = 1
+CACHES = ("SONDE_CACHE", "XDG_CACHE_HOME")  # where machine code is kept, if said
 #: Makes an outlet once rights are given up; gets the state to show counters of its own in.
 Maker = Callable[[State], Bounded]
 
@@ -71,6 +77,7 @@ class Options:
     outlets: Sequence[Maker] = field(default_factory=tuple)
     #: Is told what a person should know while the probe works.
     warn: Warn = lambda text: None
+    state: State = field(default_factory=State)
     #: Whether this process gives up rights; a library leaves those of its caller alone.
     confines: bool = True
 
@@ -90,12 +97,14 @@ def started(options: Options) -> Iterator[Probe]:
         raise PolicyError("A probe on the wire has an audit log; name its folder with --audit DIR.")
     source = _open(options)
     try:
-        state = State()
+        state = options.state
         folders = [each for each in (options.output, log, keys) if each is not None]
         if options.confines:
             user = choose_user(options.user, options.output or log)
-            own_folders(folders, user)
-            state.confinement.update(confine(user, [*folders, cache_folder()]))
+            kept = [Path(place) for name in CACHES if (place := os.environ.get(name))]
+            own_folders([*folders, *kept], user)
+            become(user)  # before the folder of machine code is made, which is to be the user's
+            state.confinement.update(confine([*folders, cache_folder()]))
         ledger = _open_log(options, log, keys)
         reason = "failed"
         try:
@@ -109,6 +118,38 @@ def started(options: Options) -> Iterator[Probe]:
             ledger.close(reason)
     finally:
         source.leave()
+
+
+@contextmanager
+def watching(folder: Path, options: Options, quiet_s: float) -> Iterator[Watcher]:
+    """Give a watcher of a folder, that is ready to run under a signed policy that declares networks."""
+    if options.output is None:
+        raise OutputError("Say where to write with -o DIR.")
+    keys = options.keys or keys_folder()
+    log = folder_of_log(options.audit, options.policy)
+    if log is None:
+        load_policy(options.policy)
+        raise PolicyError("Who watches a folder keeps an audit log; name its folder with --audit DIR.")
+    user = choose_user(options.user, options.output)
+    own_folders([options.output, log, keys], user)
+    become(user)
+    confine([options.output, log, keys, cache_folder()])
+    with accounted(log, options.policy, keys, options.probe) as audit:
+        assert audit is not None  # noqa: S101 - a folder is named
+        watcher = Watcher(
+            folder,
+            options.output,
+            lambda: _plan(options, audit),
+            audit,
+            form=options.form,
+            keep_free=options.keep_free,
+            quiet_s=quiet_s,
+            warn=options.warn,
+        )
+        try:
+            yield watcher
+        finally:
+            watcher.close()
 
 
 def _open(options: Options) -> LiveInput:
@@ -138,7 +179,7 @@ def _probe(options: Options, source: LiveInput, ledger: Ledger, state: State) ->
     parts = None
     outlets: list[Bounded] = []
     terms = Terms(
-        lambda: _plan(options, ledger),
+        lambda: _plan(options, ledger.log),
         options.policy,
         options.signers,
         options.roll_s,
@@ -168,13 +209,13 @@ def _probe(options: Options, source: LiveInput, ledger: Ledger, state: State) ->
             parts.close()
 
 
-def _plan(options: Options, ledger: Ledger) -> Plan:
+def _plan(options: Options, audit: "AuditLog | None") -> Plan:
     return make_plan(
         options.tables,
         options.policy,
         keys=options.keys or keys_folder(),
         signers=options.signers,
-        audit=ledger.log,
+        audit=audit,
         check=check_live,
         lanes=options.lanes,
         memory=options.memory,
@@ -186,4 +227,4 @@ def _plan(options: Options, ledger: Ledger) -> Plan:
     )
 
 
-__all__ = ["Options", "started"]
+__all__ = ["Options", "started", "watching"]

@@ -16,11 +16,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sonde.pipeline.account import tell_output
+from sonde.pipeline.places import MANIFEST
 
 if TYPE_CHECKING:
     from sonde.audit import AuditLog
-
-MANIFEST = "manifest.json"
 
 
 class OutputError(ValueError):

@@ -12,6 +12,8 @@ from sonde.table.frames import Block, SourceReport
 class RingInput:
     """Interfaces."""
 
+    kind = "interface"
+
     def __init__(self, rings: Rings) -> None:
         """Take rings on which nothing was let in yet."""
         self.rings = rings
@@ -40,12 +42,12 @@ class PipeInput:
     """A capture from a pipe."""
 
     NAME = "standard input"
+    kind = "pipe"
 
     def __init__(self, paced: Paced) -> None:
         """Take a pipe of which nothing was read."""
         self.paced = paced
         self.report: SourceReport = paced.report
-        self.report.kind = "pipe"
         self.rehearse, self.release, self.close = paced.rehearse, paced.release, paced.close
         self.stop, self.cut = paced.stop, paced.cut
 

@@ -4,7 +4,6 @@ program = compile_filter("not port 9000", link=1)     # instructions of struct s
 """
 
 import ctypes
-import ctypes.util
 
 from sonde.source.captures import SourceError
 
@@ -12,6 +11,7 @@ LONGEST_FRAME = 262_144  # kept of a frame that is chosen: all of it
 UNKNOWN_MASK = 0xFFFFFFFF  # PCAP_NETMASK_UNKNOWN
 MOST_INSTRUCTIONS = 4096  # BPF_MAXINSNS
 INSTRUCTION = 8  # octets
+NAMES = ("libpcap.so.1", "libpcap.so.0.8")  # by name alone: searching would start programs, which a probe may not
 
 
 class _Program(ctypes.Structure):
@@ -40,20 +40,17 @@ def compile_filter(text: str, link: int) -> bytes:
 
 def _libpcap() -> ctypes.CDLL:
     """Load libpcap."""
-    for name in ("libpcap.so.1", "libpcap.so.0.8", ctypes.util.find_library("pcap")):
+    pointer, text = ctypes.c_void_p, ctypes.c_char_p
+    for name in NAMES:
         try:
-            pcap = ctypes.CDLL(name) if name else None
+            pcap = ctypes.CDLL(name)
         except OSError:
             continue
-        if pcap is not None:
-            pcap.pcap_open_dead.restype = ctypes.c_void_p
-            pcap.pcap_open_dead.argtypes = [ctypes.c_int, ctypes.c_int]
-            pcap.pcap_compile.argtypes = [
-                ctypes.c_void_p, ctypes.c_void_p, ctypes.c_char_p, ctypes.c_int, ctypes.c_uint32,
-            ]  # fmt: skip
-            pcap.pcap_geterr.restype, pcap.pcap_geterr.argtypes = ctypes.c_char_p, [ctypes.c_void_p]
-            pcap.pcap_close.argtypes = pcap.pcap_freecode.argtypes = [ctypes.c_void_p]
-            return pcap
+        pcap.pcap_open_dead.restype, pcap.pcap_open_dead.argtypes = pointer, [ctypes.c_int, ctypes.c_int]
+        pcap.pcap_compile.argtypes = [pointer, pointer, text, ctypes.c_int, ctypes.c_uint32]
+        pcap.pcap_geterr.restype, pcap.pcap_geterr.argtypes = text, [pointer]
+        pcap.pcap_close.argtypes = pcap.pcap_freecode.argtypes = [pointer]
+        return pcap
     raise SourceError("A filter needs libpcap, which is not installed here (Debian: libpcap0.8); leave --filter away.")
 
 

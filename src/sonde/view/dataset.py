@@ -7,7 +7,6 @@
 A dataset lies in a folder: the one asked for, or one that goes when the program does.
 """
 
-import json
 import shutil
 import tempfile
 import weakref
@@ -17,9 +16,9 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from sonde.pipeline.account import accounted, folder_of_log
-from sonde.pipeline.places import keys_folder
+from sonde.pipeline.places import MANIFEST, keys_folder
 from sonde.pipeline.read import Reading, find_captures, make_plan, read_captures, seed_of
-from sonde.pipeline.whole import MANIFEST
+from sonde.pipeline.stored import QueryError, described
 
 if TYPE_CHECKING:
     import duckdb
@@ -28,10 +27,6 @@ if TYPE_CHECKING:
 
 MIB = 1 << 20
 T = TypeVar("T")
-
-
-class QueryError(ValueError):
-    """A question that cannot be answered; the message is for the user."""
 
 
 class Table:
@@ -101,7 +96,8 @@ class Dataset:
         if name not in self._tables:
             import pyarrow.parquet as pq
 
-            self._tables[name] = Table(pq.read_table(self.folder / name))
+            is_parts = "parts" in self.manifest
+            self._tables[name] = self.query(f'from "{name}"') if is_parts else Table(pq.read_table(self.folder / name))
         return self._tables[name]
 
     def __getattr__(self, name: str) -> Table:
@@ -200,18 +196,6 @@ def open_dataset(folder: str | Path) -> Dataset:
     return Dataset(Path(folder))
 
 
-def described(folder: Path) -> dict[str, Any]:
-    """Read the manifest of a dataset in Parquet."""
-    try:
-        found = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
-        form, _ = found["format"], found["tables"]
-    except (OSError, ValueError, KeyError, TypeError):
-        raise QueryError(f"{folder} is no dataset of Sonde's; make one with `sonde read CAPTURE`.") from None
-    if form != "parquet":
-        raise QueryError(f"{folder} holds {form}; only a dataset in parquet can be opened.")
-    return dict(found)
-
-
 def connect(folder: Path, tables: Iterable[str]) -> "duckdb.DuckDBPyConnection":
     """Make a view for each table of a dataset, and let nothing else of the machine be reached."""
     import duckdb
@@ -219,8 +203,11 @@ def connect(folder: Path, tables: Iterable[str]) -> "duckdb.DuckDBPyConnection":
     connection = duckdb.connect()
     connection.execute("SET TimeZone = 'UTC'")
     place = str(folder.resolve()).replace("'", "''")
+    # Parts may lie under different policies, and so have different columns.
+    inside, union = ("", "") if (folder / MANIFEST).exists() else ("*/", ", union_by_name = true")
     for table in sorted(tables):
-        connection.execute(f"CREATE VIEW \"{table}\" AS SELECT * FROM read_parquet('{place}/{table}/*.parquet')")  # noqa: S608
+        files = f"'{place}/{inside}{table}/*.parquet'{union}"
+        connection.execute(f'CREATE VIEW "{table}" AS SELECT * FROM read_parquet({files})')  # noqa: S608
     connection.execute(f"SET allowed_directories = ['{place}/']")
     connection.execute("SET enable_external_access = false")
     connection.execute("SET lock_configuration = true")
@@ -243,3 +230,6 @@ def ask(folder: Path, sql: str, take: "Callable[[duckdb.DuckDBPyRelation], T]") 
         raise QueryError(f"DuckDB: {lines[0] if lines else type(error).__name__}") from None
     finally:
         connection.close()
+
+
+__all__ = ["Dataset", "QueryError", "Table", "ask", "connect", "described", "open_dataset", "read"]
