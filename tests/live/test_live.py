@@ -111,6 +111,14 @@ def test_vlans_filters_rings_scope_and_an_interface_that_goes_down(wire: Pair, p
     assert place.verify() == "sound"
 
 
+def test_on_loopback_each_frame_is_seen_once(wire: Pair, place: Place, kernels: Path) -> None:
+    wire.link("set", "lo", "up")
+    probe = begin(wire, place, kernels, "lo")
+    sent = wire.send([udp(34000 + number) for number in range(20)], interface="lo")
+    holds(counted(probe.end()), sent)
+    assert len(place.rows("flows", "orig_port")) == 20
+
+
 def test_out_of_scope_is_counted_and_not_recorded(wire: Pair, place: Place, kernels: Path) -> None:
     probe = begin(wire, place, kernels)
     far = udp(35000, source="203.0.113.9")
