@@ -232,8 +232,10 @@ def _follows(spans: np.ndarray, starts: np.ndarray) -> np.ndarray:
 #: Messages that need every kernel of content: a stuffed dot, base 64, quoted-printable, parts; and none of these.
 REHEARSED = (
     b"Subject: plain\r\n\r\ntext\r\n",
-    b"Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\nContent-Transfer-Encoding: base64\r\n\r\nQUJD\r\n"
-    b"--b\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n..=3D\r\n--b\r\n\r\ntext\r\n--b--\r\n",
+    (
+        b"Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\nContent-Transfer-Encoding: base64\r\n\r\nQUJD\r\n"
+        b"--b\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n..=3D\r\n--b\r\n\r\ntext\r\n--b--\r\n"
+    ),
 )
 
 
