@@ -103,6 +103,23 @@ def test_whatever_is_broken_is_told_and_never_raised(seed: int, data: Any) -> No
     assert read(bytes(raw), sizes).fields == read(bytes(raw)).fields
 
 
+def test_a_body_whose_boundary_never_comes_is_content() -> None:
+    # As `email` has it: what hides behind a boundary that is none still has a digest.
+    head = b"Content-Type: multipart/mixed; boundary=a\r\n\r\n"
+    for raw in (
+        head + b"hidden\r\n--b\r\nx",
+        head + b"--a\r\nContent-Type: multipart/mixed; boundary=c\r\n\r\nhidden\r\n--a--\r\n",
+        head + b"--a\r\n" + head.replace(b"=a", b"=c") + b"hidden",
+        head.replace(b"\r\n\r\n", b"\r\nContent-Transfer-Encoding: base64\r\n\r\n") + b"aGlkZG",
+    ):
+        rows = [row for row in read(raw).parts if row["sha256"]]
+        assert [(row["content_type"], row["sha256"]) for row in rows] == parts_of(raw)
+    late = head.replace(b"\r\n\r\n", b"\r\nContent-Transfer-Encoding: base64\r\n\r\n") + (
+        b"aGlkZ\r\n--a\r\nContent-Transfer-Encoding: base64\r\n\r\naGlkZGVu\r\n--a--\r\n"
+    )
+    assert [row["size"] for row in read(late).parts] == [None, 6]
+
+
 def test_a_head_decoded() -> None:
     # RFC 2047, section 8; RFC 2231, sections 3 and 4.1.
     raw = (

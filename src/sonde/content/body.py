@@ -53,7 +53,8 @@ HEAD, SKIPPED, PLAIN, BASE64, QUOTED = range(5)
     LAST_CR,  # the last octet was CR
     OVER,  # nothing comes after
     UNPARTED,  # no empty line stood between head and body
-) = range(23)
+    BEFORE,  # the line break that belongs to the boundary, as in BREAK
+) = range(24)
 STATE_SIZE = 24
 
 LETTERS = np.full(256, 255, np.uint8)
@@ -195,6 +196,7 @@ def scan(wire: Wire, at: Int, end: Int, desk: Desk) -> Int:
                     return at
                 if matched(wire, at, stop, desk):
                     state[EVENT] = BOUNDARY
+                    state[BEFORE] = state[BREAK]
                     state[BREAK] = 0
                     if stop < end:
                         state[LINES] += 1

@@ -25,6 +25,7 @@ from sonde.content.body import (
     BARE_CR,
     BARE_LF,
     BASE64,
+    BEFORE,
     BOUNDARY,
     BREAK,
     CLOSES,
@@ -32,6 +33,7 @@ from sonde.content.body import (
     EVENT,
     EXPECT,
     FILLED,
+    GROUP,
     HEAD,
     HEAD_END,
     LAST_CR,
@@ -42,6 +44,8 @@ from sonde.content.body import (
     OVER,
     PADDED,
     PHASE,
+    PLAIN,
+    QUOTED,
     SKIPPED,
     UNPARTED,
     WHICH,
@@ -262,22 +266,20 @@ class MessageReader:
             tree.place += ".1" if tree.place.count(".") < MOST_DEPTH else ""
             tree.default = "text/plain"
             state[PHASE] = HEAD
-        if self.taker is not None and part.is_leaf:
+        if self.taker is not None and part.is_leaf and not part.is_awaited:
             self.taker.begin_part(is_attachment=part.is_attachment)
 
     def _open_body(self, part: Part) -> None:
         """Expect the boundaries of a multipart body (RFC 2046 §5.1)."""
         tree, state = self.tree, self.state
         boundary = part.parameters.get("boundary", "").encode("utf-8", "replace").rstrip()
-        part.is_leaf = False
-        state[PHASE] = SKIPPED
         if not boundary or len(boundary) > MOST_BOUNDARY:
             part.odd.add("no_boundary")
-            part.is_leaf = True
-            state[PHASE] = part.phase
             return
         if state[DEPTH] >= MOST_DEPTH or tree.levels >= MOST_DEPTH:
             self.odd.add("too_deep")
+            part.is_leaf = False
+            state[PHASE] = SKIPPED
             return
         which = state[DEPTH]
         base = which * MOST_BOUNDARY
@@ -290,15 +292,21 @@ class MessageReader:
         tree.bodies.append(
             Body("" if tree.count == 1 else tree.place, is_digest=part.content_type == "multipart/digest")
         )
-        self._close_part()
+        part.is_awaited = True  # what stands before its first boundary is its content, should none come
 
     def _meet_boundary(self) -> None:
         """End what is open inside the body whose boundary was met, and begin its next part, if it has one."""
         tree, state = self.tree, self.state
         if state[PHASE] == HEAD:
             self._end_head_early()
-        self._end_leaf()
         which = state[WHICH]
+        part = tree.part
+        if part is not None and part.is_awaited:
+            if which == len(tree.bodies) - 1 and not state[CLOSES]:
+                part.is_leaf = False
+            elif state[PHASE] in (PLAIN, QUOTED) and state[BEFORE]:
+                part.take(memoryview(b"\r\n" if state[BEFORE] == 2 else b"\n"))  # it is no delimiter of this body
+        self._end_leaf()
         if len(tree.bodies) - 1 > which:
             self.odd.add("boundary_not_closed")
         del tree.bodies[which + 1 :]
@@ -336,10 +344,11 @@ class MessageReader:
         if self.state[PHASE] == BASE64 and self.state[FILLED] and part.is_leaf:
             end_base64(self.desk)
             self._take(self.made[: self.state[WRITTEN]], 0)
-        self.state[EXPECT], self.state[PADDED] = 0, 0
-        if self.state[BAD]:
+        state = self.state
+        if state[BAD] and part.is_leaf:
             part.odd.add("bad_encoding")
-            self.state[BAD] = 0
+        for place in (EXPECT, PADDED, FILLED, GROUP, BAD):
+            state[place] = 0
         self._close_part()
 
     def _close_part(self) -> None:
@@ -366,11 +375,11 @@ class MessageReader:
             self._scan(self.rest[:0])
         if self.state[PHASE] == HEAD:
             self._end_lines()
-            if self.top is None or self.head.strip():
-                self._end_head()
+            self._end_head()
             if not known.is_partial:
                 self.odd.add("no_body")
-        elif not self.tree.bodies:  # in a body that was not closed it belongs to the boundary that is missing
+        elif not self.tree.bodies or (self.tree.part is not None and self.tree.part.is_awaited):
+            # In a body that was begun and not closed it belongs to the boundary that is missing.
             self._end_lines()
         if not (is_complete and self.is_whole):
             self.is_whole = False
@@ -381,6 +390,8 @@ class MessageReader:
             self.odd.add("boundary_not_closed")
         self._note_lines(known)
         kept = self.taker.finish() if self.taker is not None else None
+        for row in self.parts:
+            row["source"] = known.source or None
         message = Message(self._fields(known), self.parts)
         message.fields["vault_objects"] = kept or None
         if len(_tables) < MOST_DESKS:

@@ -63,6 +63,7 @@ class Part:
     has_vba: bool = False
     is_complete: bool = True
     is_leaf: bool = True
+    is_awaited: bool = False  # a multipart body, whose first boundary was not met yet
     odd: set[str] = field(default_factory=set)
     digest: Any = None
 

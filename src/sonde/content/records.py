@@ -90,6 +90,7 @@ class MailPartRecord(Record):
 
     table: ClassVar[str] = "mail_part"
 
+    source: Annotated[Text, Field("Protocol that carried it", PROTOCOL)]
     message: Annotated[U32, Field("Number of the message in its connection", PROTOCOL)]
     part: Annotated[Text, Field("Place in the tree, such as 1.2", PROTOCOL, ref="RFC 9051 §6.4.5")]
     content_type: Annotated[Text, Field("Media type declared", PROTOCOL, ref="RFC 2045 §5")]

@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from sonde.content import MailPartRecord, MailRecord
 from sonde.dissect import Dissector
 from sonde.pipeline.lane import Batch, Yield, span_offsets
 from sonde.pipeline.mail import MailDesk, rehearse_mail
@@ -123,6 +124,8 @@ class Recorder:
             return
         for record in self.mail.made:
             if table_name(record) == name:
+                if record is MailRecord and not self.sink.tables_apart:  # its log tells of parts that came before
+                    self.flush(table_name(MailPartRecord))
                 self._flush_mail(record)
                 return
         for group in _by_dissector(self.batches.pop(name, [])):

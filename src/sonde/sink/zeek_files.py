@@ -1,4 +1,4 @@
-"""files.log: a row for each body of HTTP, and the names by which http.log calls them.
+"""files.log: a row for each body of HTTP and each part of a message, and the names by which other logs call them.
 
 Certificates are not listed: Zeek too leaves them to x509.log by default.
 """
@@ -61,3 +61,30 @@ def bodies(c: dict[str, list[Any]], row: int) -> Iterator[tuple[str, Row]]:
                 "timedout": False,
             },
         )
+
+
+def part_id(c: dict[str, list[Any]], row: int) -> str:
+    """Name a part of a message."""
+    return file_id(c["uid"][row], c["message"][row], c["part"][row], "part")
+
+
+def part(c: dict[str, list[Any]], row: int, depth: int) -> tuple[str, Row]:
+    """Give the row of a part of a message; `depth` is which of its entities it is, as Zeek counts."""
+    return (
+        "files",
+        {
+            "ts": seconds(c["ts"][row]),
+            "fuid": part_id(c, row),
+            **ids(c, row),
+            "source": "SMTP",
+            "depth": depth,
+            "analyzers": [],
+            "mime_type": c["found_type"][row],
+            "filename": c["file_name"][row],
+            "is_orig": True,
+            "seen_bytes": c["size"][row],
+            "missing_bytes": 0,
+            "overflow_bytes": 0,
+            "timedout": False,
+        },
+    )

@@ -50,6 +50,8 @@ class State:
     #: Envelopes that wait for their message, and messages for their envelope.
     envelopes: dict[tuple[Any, Any], Row] = field(default_factory=dict)
     messages: dict[tuple[Any, Any], Row] = field(default_factory=dict)
+    #: Names of the parts of messages that are still to come.
+    parts: dict[tuple[Any, Any], list[str]] = field(default_factory=dict)
 
     def rest(self) -> Iterator[tuple[str, Row]]:
         """Give the rows still waiting at the end."""
@@ -264,6 +266,13 @@ def mail(batch: pa.RecordBatch, state: State) -> Iterator[tuple[str, Row]]:
     yield from zeek_smtp.mail(batch, state)
 
 
+def mail_part(batch: pa.RecordBatch, state: State) -> Iterator[tuple[str, Row]]:
+    """Write files.log for the parts of messages; see zeek_smtp.py."""
+    from sonde.sink import zeek_smtp  # noqa: PLC0415 - it builds on this module
+
+    yield from zeek_smtp.mail_part(batch, state)
+
+
 CONVERTERS: dict[str, Callable[[pa.RecordBatch, State], Iterator[tuple[str, Row]]]] = {
     "certificates": certificates,
     "dhcp": dhcp,
@@ -271,6 +280,7 @@ CONVERTERS: dict[str, Callable[[pa.RecordBatch, State], Iterator[tuple[str, Row]
     "dns": dns,
     "http": http,
     "mail": mail,
+    "mail_part": mail_part,
     "ntp": ntp,
     "quic": quic,
     "smtp": smtp,

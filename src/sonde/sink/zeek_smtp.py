@@ -5,6 +5,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from sonde.sink.zeek_files import part, part_id
 from sonde.sink.zeek_logs import Row, State, columns_of, ids, seconds
 
 MOST_WAITING = 1 << 14  # envelopes without their message, and messages without their envelope
@@ -60,6 +61,7 @@ def mail(batch: pa.RecordBatch, state: State) -> Iterator[tuple[str, Row]]:
             "second_received": received[-2] if len(received) > 1 else None,
             "user_agent": c["user_agent"][row],
             "hops": c["received_ips"][row] or [],
+            "fuids": state.parts.pop(name, []),
         }
         if name in state.envelopes:
             yield "smtp", joined(state.envelopes.pop(name), told)
@@ -67,6 +69,22 @@ def mail(batch: pa.RecordBatch, state: State) -> Iterator[tuple[str, Row]]:
             state.messages[name] = told
             if len(state.messages) > MOST_WAITING:
                 del state.messages[next(iter(state.messages))]
+
+
+def mail_part(batch: pa.RecordBatch, state: State) -> Iterator[tuple[str, Row]]:
+    """Write files.log for the parts of messages, which come before their messages."""
+    count, c = columns_of(batch)
+    depths: dict[Name, int] = {}
+    for row in range(count):
+        if c["source"][row] != "smtp":
+            continue
+        name: Name = (c["uid"][row], c["message"][row])
+        depths[name] = depths.get(name, 0) + 1
+        if not c["size"][row]:
+            continue  # what holds others, and what is empty, is no file
+        if len(state.parts) < MOST_WAITING:
+            state.parts.setdefault(name, []).append(part_id(c, row))
+        yield part(c, row, depths[name])
 
 
 def smtp_session(batch: pa.RecordBatch, state: State) -> Iterator[tuple[str, Row]]:
