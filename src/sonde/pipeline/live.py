@@ -34,6 +34,7 @@ from sonde.pipeline.state import UNKNOWN, Seen, State
 from sonde.policy import Policy, PolicyError
 from sonde.policy.terms import KEEP
 from sonde.sink.outlet import Bounded
+from sonde.source import SourceError
 from sonde.table.flows import LACK_OF_RESOURCES
 from sonde.table.packets import DROPS, OUT_OF_SCOPE
 from sonde.table.permitted import Permitted
@@ -54,6 +55,10 @@ class LiveInput(Input, Protocol):
 
     #: What manifests call it.
     kind: str
+
+    @property
+    def is_gone(self) -> bool:
+        """Say whether nothing can come any more, though nobody stopped it."""
 
     def stop(self) -> None:
         """Take nothing further in; `blocks` ends when all is read."""
@@ -150,7 +155,7 @@ class Probe:
         self._bounds_before: dict[str, int] = {}
         self._inputs_before: dict[str, tuple[int, int]] = {}
         self._tallied: tuple[Ints, Ints] = (np.zeros((0, 2), np.int64), np.zeros((0, 2), np.int64))
-        self._expired = False
+        self._expired = self._gone = False
         #: Called once, when frames are let in.
         self.begun: Callable[[], None] = lambda: None
         ledger.reopened = lambda log: tell_policy(log, self.plan.gate.policy)
@@ -174,6 +179,11 @@ class Probe:
         """Work until `stop`, the end of the input, or the end of the policy (then: ExpiredError)."""
         while True:
             self._run_once()
+            if self._gone:
+                self.state.phase = "stopped"
+                raise SourceError(
+                    f"{self.source.report.path}: no such interface is left; start again when one is back."
+                )
             if self._expired:
                 self.state.phase = "stopped"
                 raise ExpiredError(f"{self.plan.gate.policy.name} is not valid any more; nothing further is captured.")
@@ -309,6 +319,10 @@ class Probe:
             self.warn("the clock was set back: all flows are recorded as they stand, and begin anew.")
             self._reloading = not self.is_stopping
             self.source.cut()
+        if self.source.is_gone and not self._gone:
+            self._gone = True
+            self.ledger.append("degraded", {"what": "input", "reason": "no interface is left"})
+            self.source.stop()
         until = self.plan.gate.policy.valid_until
         if until is not None and until <= datetime.now(UTC) and not self._expired:
             self._expired = True
