@@ -121,10 +121,11 @@ class _Clock:
 
     offset_ns: int = field(default_factory=lambda: time.time_ns() - time.monotonic_ns())
 
-    def was_set_back(self) -> bool:
-        """Say whether it was since the last time."""
+    def set_back_ns(self) -> int:
+        """Say by how much it was since the last time; 0 where that is little."""
         before, self.offset_ns = self.offset_ns, time.time_ns() - time.monotonic_ns()
-        return self.offset_ns < before - JUMP_NS
+        back_ns = before - self.offset_ns
+        return back_ns if back_ns > JUMP_NS else 0
 
 
 class Probe:
@@ -314,8 +315,9 @@ class Probe:
         state.audit_entries = self.ledger.size or state.audit_entries
         state.queues["records"] = sum(self.recorder.waiting.values()) if self.recorder is not None else 0
         self.ledger.beat()
-        if self.clock.was_set_back():
-            self.ledger.append("clock.jump", {})
+        back_ns = self.clock.set_back_ns()
+        if back_ns:
+            self.ledger.append("clock.jump", {"back_ms": back_ns // 1_000_000})
             self.warn("the clock was set back: all flows are recorded as they stand, and begin anew.")
             self._reloading = not self.is_stopping
             self.source.cut()
