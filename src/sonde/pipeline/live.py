@@ -359,7 +359,7 @@ class Probe:
         self._account_inputs()
         if self.parts is not None:
             self.parts.commit(self.account)
-        elif self.account.frames:
+        elif self.account.frames or any(each["received"] for each in self.account.inputs):
             dropped = [f"{name}: {count}" for name, count in sorted(self.account.drops.items())]
             lost = sum(each["kernel_drops"] for each in self.account.inputs)
             recorded = self.account.frames - self.account.drops.total()
