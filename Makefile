@@ -58,7 +58,7 @@ golden: .venv/stamp  ## Write the expected records of whole runs anew; read the 
 bench: .venv/stamp  ## Measure beside other tools (needs minutes; those not installed are named)
 	$(BIN)/python bench/run.py
 
-docs: .venv/stamp  ## Write the generated references anew (docs/records.md, docs/cli.md)
+docs: .venv/stamp  ## Write the generated references anew (docs/records.md, docs/cli.md, packaging/sonde.1)
 	$(BIN)/python docs/generate.py
 
 dissector: .venv/stamp  ## Begin a dissector from the template: make dissector NAME=echo

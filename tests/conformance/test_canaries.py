@@ -12,13 +12,17 @@ import pytest
 
 from sonde.cli.main import main
 from sonde.pipeline.plan import all_records, table_columns
+from sonde.pipeline.stored import stored, tables_of
 from sonde.policy import BUILT_IN
 from sonde.policy.document import NEEDED
 from sonde.policy.domains import registrable
 from sonde.schema import Privacy
 from sonde.sink import FORMATS
+from sonde.sink.ipfix import Exporter, Terms
+from sonde.sink.stream import named_lines
 from tests.conformance.samples import NAMES, capture_of_all, samples_of
 from tests.maker import write_pcap
+from tests.reference.ipfix import collected
 
 #: Addresses that are their own prefix, or the same under any mask.
 PREFIXES = {"0.0.0.0", "::"}
@@ -198,7 +202,7 @@ def test_every_protocol_with_a_dissector_is_identified(clear: dict[str, list[dic
 
 
 def run(capture: Path, capfd: pytest.CaptureFixture[str], form: str, policy: str) -> str:
-    """Read the capture; give files, standard output and standard error as one text."""
+    """Read the capture; give files, standard output and standard error as one text, and what outlets would send."""
     folder = capture.with_name(f"{form}-{policy}")
     if not folder.exists():
         capfd.readouterr()
@@ -207,5 +211,16 @@ def run(capture: Path, capfd: pytest.CaptureFixture[str], form: str, policy: str
         name = str(capture.with_name(f"{policy}.toml")) if policy in FILES else policy
         assert main(["read", str(capture), "-o", str(folder), "--format", form, "--policy", name]) == 0
         shown = capfd.readouterr()
-        folder.with_suffix(".shown").write_text(shown.out + shown.err, encoding="utf-8")
+        sent = outlets(folder) if form == "parquet" else ""
+        folder.with_suffix(".shown").write_text(shown.out + shown.err + sent, encoding="utf-8")
     return everything(folder) + folder.with_suffix(".shown").read_text(encoding="utf-8")
+
+
+def outlets(dataset: Path) -> str:
+    """Give what sockets and Kafka get of a dataset, and what a collector of IPFIX does, addresses spelled out."""
+    batches = list(stored(dataset, tables_of(dataset, None)))
+    flows = [permitted.batch for permitted in batches if permitted.table == "flows"]
+    exporter = Exporter(Terms(65_535))
+    collector = collected(message for batch in flows for message in exporter.messages(batch, 0.0))
+    assert len(collector.records) == sum(batch.num_rows for batch in flows) > 0
+    return "\n".join([*(line for each in batches for line in named_lines(each)), *map(str, collector.records)])

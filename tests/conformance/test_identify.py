@@ -97,7 +97,9 @@ def test_the_matcher_survives_everything_and_names_only_candidates() -> None:
     found = np.zeros(CANDIDATE_WORDS, np.int64)
     for number, octets in enumerate(payloads()):
         found[:] = 0
-        answer = int(look(matcher, np.frombuffer(octets, np.uint8), 0, len(octets), HINTS[number % len(HINTS)], found))
+        answer = int(
+            look(matcher.lookup, np.frombuffer(octets, np.uint8), 0, len(octets), HINTS[number % len(HINTS)], found)
+        )
         bits = {word * 64 + bit for word in range(CANDIDATE_WORDS) for bit in range(64) if int(found[word]) >> bit & 1}
         assert answer == -1 or answer >> 8 in bits
         assert max(bits, default=0) < len(PROTOCOLS)

@@ -15,6 +15,7 @@ TCP, UDP = "tcp", "udp"
 SURE = "sure"  # decided on any port
 PORT = "port"  # decided on its own port; elsewhere the other side must agree
 ONLY_PORT = "only port"  # on its own port; elsewhere not even considered
+PORT_PAIR = "port pair"  # considered on its own port only, where the other side must agree
 PAIR = "pair"  # considered; the other side, or more of its kind, must agree
 CLIENT_PORT = 43210  # registered for nothing
 
@@ -68,7 +69,7 @@ def ask(octets: bytes, transport: str, port: int, side: str = "orig") -> Answer:
     """Put a payload to all protocols."""
     found = np.zeros(CANDIDATE_WORDS, np.int64)
     wire = np.frombuffer(octets, np.uint8)
-    decided = int(look()(matcher(), wire, 0, len(wire), hint_for(transport, port, side), found))
+    decided = int(look()(matcher().lookup, wire, 0, len(wire), hint_for(transport, port, side), found))
     candidates = frozenset(
         protocols()[64 * word + bit].name
         for word in range(CANDIDATE_WORDS)

@@ -37,7 +37,7 @@ def noise(source: random.Random, kind: str) -> bytes:
 def named(payloads: list[tuple[bytes, str, int, str]]) -> Counter[tuple[str, str, int]]:
     """Count the payloads that are decided, by name and port."""
     found, count = np.zeros(CANDIDATE_WORDS, np.int64), Counter[tuple[str, str, int]]()
-    ask, signatures = look(), matcher()
+    ask, signatures = look(), matcher().lookup
     for octets, transport, port, side in payloads:
         wire = np.frombuffer(octets, np.uint8)
         answer = int(ask(signatures, wire, 0, len(wire), hint_for(transport, port, side), found))
@@ -82,4 +82,4 @@ def test_no_registered_port_makes_a_protocol_of_chance(transport: str) -> None:
 
 def test_no_payload_at_all_is_nothing() -> None:
     found = np.zeros(CANDIDATE_WORDS, np.int64)
-    assert int(look()(matcher(), np.zeros(1, np.uint8), 0, 0, STREAM, found)) == -1
+    assert int(look()(matcher().lookup, np.zeros(1, np.uint8), 0, 0, STREAM, found)) == -1

@@ -6,8 +6,22 @@ import pytest
 from sonde.identify import told_applications
 from sonde.identify.applications import OWN_LIST, read_list
 from sonde.identify.catalogue import identified_only
-from sonde.identify.match import tell_application
-from tests.identify.asking import ONLY_PORT, PAIR, PORT, SURE, TCP, UDP, Sample, ask, h, hint_for, matcher, protocols
+from sonde.identify.match import first_fit
+from tests.identify.asking import (
+    ONLY_PORT,
+    PAIR,
+    PORT,
+    PORT_PAIR,
+    SURE,
+    TCP,
+    UDP,
+    Sample,
+    ask,
+    h,
+    hint_for,
+    matcher,
+    protocols,
+)
 from tests.identify.samples import SAMPLES
 
 FREE_PORT = 39999  # registered for nothing
@@ -26,7 +40,7 @@ def test_every_protocol_has_a_sample() -> None:
 def test_a_payload_is_known_on_its_port(sample: Sample) -> None:
     answer = ask(sample.octets, sample.transport, sample.port, sample.side)
     assert sample.name in answer.candidates
-    if sample.sure == PAIR:
+    if sample.sure in (PAIR, PORT_PAIR):
         assert answer.protocol is None
     else:
         assert answer.protocol == sample.name
@@ -36,7 +50,7 @@ def test_a_payload_is_known_on_its_port(sample: Sample) -> None:
 def test_on_another_port_only_what_is_sure_decides(sample: Sample) -> None:
     answer = ask(sample.octets, sample.transport, FREE_PORT, sample.side)
     assert answer.protocol == (sample.name if sample.sure == SURE else None)
-    assert (sample.name in answer.candidates) == (sample.sure != ONLY_PORT)
+    assert (sample.name in answer.candidates) == (sample.sure not in (ONLY_PORT, PORT_PAIR))
 
 
 @pytest.mark.parametrize("sample", SAMPLES, ids=ident)
@@ -80,31 +94,67 @@ def test_what_breaks_a_rule_is_not_the_protocol(
 
 
 def test_kinds_of_samples_are_few() -> None:
-    assert {sample.sure for sample in SAMPLES} == {SURE, PORT, ONLY_PORT, PAIR}
+    assert {sample.sure for sample in SAMPLES} == {SURE, PORT, ONLY_PORT, PAIR, PORT_PAIR}
 
 
 def test_every_application_that_payloads_tell_is_in_the_list() -> None:
     known = {item.name for item in read_list(OWN_LIST)}
-    assert {name for protocol in identified_only() for name, _ in protocol.applications} <= known
+    assert {name for protocol in protocols() for name, _ in protocol.applications} <= known
 
 
+ICE = h("2112a442 000102030405060708090a0b")
 TOLD = [
-    (h("0003 0008 2112a442 000102030405060708090a0b 4000 0004 01020304"), "whatsapp-calls", "its own attribute first"),
+    ("stun", h("0003 0008") + ICE + h("4000 0004 01020304"), "whatsapp-calls", "its own attribute first"),
+    ("stun", h("0003 0010") + ICE + h("0014 000a") + b"signal.org\0\0", "signal-calls", "RFC 8489 §14.9: the realm"),
+    ("stun", h("0001 0008") + ICE + h("8054 0004 31000000"), "teams-calls", "MS-ICE2 §2.2.1"),
+    ("stun", h("0001 0000") + ICE, None, "nothing"),
+    ("http", b'POST /StockQuote HTTP/1.1\r\nHost: x\r\nSOAPAction: "urn:x"\r\n\r\n', "soap", "SOAP 1.1 §6.1.1"),
+    ("http", b"PROPFIND /file HTTP/1.1\r\nHost: www.example.org\r\n\r\n", "webdav", "RFC 4918 §9.1.3"),
+    ("http", b"POST /printers/1 HTTP/1.1\r\nContent-Type: application/ipp\r\n\r\n", "ipp", "RFC 8010 §4"),
+    ("http", b"GET /live/output.m3u8 HTTP/1.1\r\nHost: x\r\n\r\n", "hls", "RFC 8216 §4"),
+    ("http", b"GET /a/manifest.mpd?x=1 HTTP/1.1\r\nHost: x\r\n\r\n", "mpeg-dash", "ISO/IEC 23009-1"),
     (
-        h("0003 0010 2112a442 000102030405060708090a0b 0014 000a") + b"signal.org\0\0",
-        "signal-calls",
-        "RFC 8489 §14.9: the realm",
+        "http",
+        b"GET /uri-res/N2R?urn:sha1:PLSTHIPQGSSZTS5FJUPAKUZWUGYQYPFB HTTP/1.1\r\n",
+        "gnutella-transfer",
+        "HUGE §3",
     ),
-    (h("0001 0008 2112a442 000102030405060708090a0b 8054 0004 31000000"), "teams-calls", "MS-ICE2 §2.2.1"),
-    (h("0001 0000 2112a442 000102030405060708090a0b"), None, "nothing"),
+    ("http", b"RPC_IN_DATA /rpc/rpcproxy.dll?server:593 HTTP/1.1\r\n\r\n", "rpc-over-http-proxy", "MS-RPCH §2.1.2.1"),
+    ("http", b"GET /;stream HTTP/1.1\r\nIcy-MetaData: 1\r\n\r\n", "icecast-http", "SHOUTcast"),
+    ("http", b"GET /manual.m3u8x HTTP/1.1\r\nHost: x\r\n\r\n", None, "another ending"),
+    (
+        "dcerpc",
+        h("04 00 2000 000000 00 dea000006c9711d1827100010101014d dea000016c9711d1827100a02442df7d").ljust(80, b"\0"),
+        "profinet-io",
+        "IEC 61158-6-10: interface of a device",
+    ),
+    (
+        "xmpp",
+        b"<stream:stream xmlns='jabber:client' to='im.truphone.com' version='1.0'>",
+        "truphone",
+        "RFC 6120 §4.7.2: to whom",
+    ),
+    (
+        "netbios-dgm",
+        h("11 02 8000 c0000201 008a 00c0 0000 20")
+        + b"A" * 32
+        + h("00 20")
+        + b"A" * 32
+        + h("00 ff534d42 25")
+        + bytes(40),
+        "smb-mailslots",
+        "RFC 1002 §4.4.2, MS-BRWS §2.2",
+    ),
 ]
 
 
-@pytest.mark.parametrize(("octets", "name", "remark"), TOLD, ids=[case[2] for case in TOLD])
-def test_payloads_of_a_protocol_tell_an_application(octets: bytes, name: str | None, remark: str) -> None:
-    names = told_applications(protocols())
-    told = matcher()._replace(told=np.arange(len(names)))
-    number = [protocol.name for protocol in protocols()].index("stun")
-    hint = hint_for(UDP, 3478)
-    found = int(tell_application(told, number, np.frombuffer(octets, np.uint8), 0, len(octets), hint))
-    assert (names[found] if found >= 0 else None) == name, remark
+@pytest.mark.parametrize(("protocol", "octets", "name", "remark"), TOLD, ids=[f"{case[0]}: {case[3]}" for case in TOLD])
+def test_payloads_of_a_protocol_tell_an_application(
+    protocol: str, octets: bytes, name: str | None, remark: str
+) -> None:
+    names, known = told_applications(protocols()), matcher()
+    number = [each.name for each in protocols()].index(protocol)
+    hint = hint_for(TCP if protocol in ("http", "xmpp") else UDP, 3478)
+    runs, wire = known.telling, np.frombuffer(octets, np.uint8)
+    found = int(first_fit(known.lookup, runs[number], runs[number + 1], wire, 0, len(octets), hint))
+    assert (names[found - int(known.rules[-1])] if found >= 0 else None) == name, remark

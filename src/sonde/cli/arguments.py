@@ -38,6 +38,7 @@ def build_parser(version: str, run: Commands, *more: Callable[["Subparsers"], No
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
     _add_read(commands, run["read"])
     _add_query(commands, run["query"])
+    _add_explain(commands, run["explain"])
     _add_protocols(commands, run["protocols"])
     for add in more:
         add(commands)
@@ -68,7 +69,10 @@ def _add_read(commands: Subparsers, run: Callable[[argparse.Namespace], int]) ->
     add("--lanes", type=lanes, default=0, metavar="N", help="threads (default: one for each core but one, up to 4)")
     add("--interim", type=seconds, default=0.0, metavar="S", help="also record long flows every S seconds")
     add("--overlap", choices=("first", "last"), default="first", help="whose octets count in overlaps")
-    add("--applications", action="append", default=[], metavar="FILE", help="your own names (TOML)")
+    add(
+        "--names", "--applications", dest="applications", action="append", default=[], metavar="FILE",
+        help="your own names of applications (TOML; see docs/identify.md)",
+    )  # fmt: skip
     add("--digest", action="store_true", help="put the inputs' SHA-256 in the manifest")
     quiet = read.add_mutually_exclusive_group()
     quiet.add_argument("--quiet", action="store_true", help="print nothing but errors")
@@ -89,6 +93,19 @@ def _add_query(commands: Subparsers, run: Callable[[argparse.Namespace], int]) -
     query.set_defaults(run=run)
 
 
+def _add_explain(commands: Subparsers, run: Callable[[argparse.Namespace], int]) -> None:
+    explain = commands.add_parser(
+        "explain",
+        help="tell the story of one flow",
+        description="Tell the story of one flow: its layers, how its protocol and application are known, by which "
+        "rule, after how many payloads, which flows belong to it, and its records in other tables.",
+        epilog="Example: sonde explain office.sonde CHhAvVGS1DHFjwGM9",
+    )
+    explain.add_argument("dataset", metavar="DATASET", help="the folder that `sonde read` wrote")
+    explain.add_argument("uid", metavar="UID", help="the flow's name, as all tables have it")
+    explain.set_defaults(run=run)
+
+
 def _add_protocols(commands: Subparsers, run: Callable[[argparse.Namespace], int]) -> None:
     protocols = commands.add_parser(
         "protocols",
@@ -101,15 +118,20 @@ def _add_protocols(commands: Subparsers, run: Callable[[argparse.Namespace], int
 
 
 def octets(text: str) -> int:
-    """Read a size such as 512M."""
+    """Read a size of memory such as 512M."""
+    size = any_octets(text)
+    if size < SMALLEST_MEMORY:
+        raise argparse.ArgumentTypeError(f"{text!r} is too little, 16M is the least")
+    return size
+
+
+def any_octets(text: str) -> int:
+    """Read any size such as 512K."""
     digits = text.rstrip("BbKkMmGgi")
     unit = text[len(digits) :].upper().removesuffix("B").removesuffix("I")
     if not digits.isdecimal() or unit not in UNITS:
         raise argparse.ArgumentTypeError(f"{text!r} is no size, write one such as 512M or 2G")
-    size = int(digits) * UNITS[unit]
-    if size < SMALLEST_MEMORY:
-        raise argparse.ArgumentTypeError(f"{text!r} is too little, 16M is the least")
-    return size
+    return int(digits) * UNITS[unit]
 
 
 def lanes(text: str) -> int:

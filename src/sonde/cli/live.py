@@ -10,14 +10,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from sonde.cli.arguments import Parser, Subparsers, UsageError, lanes, names, octets, seconds
+from sonde.cli.export import add_outlets, outlet_makers
+from sonde.cli.top import add_page, open_page
 
 if TYPE_CHECKING:
     from sonde.pipeline.live import Probe
     from sonde.pipeline.start import Options
+    from sonde.pipeline.state import State
+    from sonde.sink.outlet import Bounded, Outlet
 
 DONE, COULD_NOT = 0, 1
 FORMATS = ("parquet", "jsonl", "csv")
 MOST_RINGS = 64
+PATIENCE_S = 60.0  # of an outlet with one batch; meanwhile the queue before it fills
 Handler: TypeAlias = Callable[[int, Any], Any]
 
 
@@ -39,6 +44,8 @@ def add_live(commands: Subparsers) -> None:
     add("--timestamps", choices=("kernel", "hardware"), default="kernel", help="who stamps frames (default: kernel)")
     add("--roll", type=roll, default=60.0, metavar="S", help="a part is committed every S seconds (default: 60)")
     add("--roll-size", type=octets, default="256M", metavar="SIZE", help="or after so many octets (default: 256M)")
+    add_outlets(live)
+    add_page(live)
     live.set_defaults(run=run_live)
 
 
@@ -76,7 +83,10 @@ def _add_terms(parser: Parser) -> None:
     add("--lanes", type=lanes, default=0, metavar="N", help="threads (default: one for each core but one, up to 4)")
     add("--interim", type=seconds, default=300.0, metavar="S", help="also record long flows every S (default: 300)")
     add("--overlap", choices=("first", "last"), default="first", help="whose octets count in overlaps")
-    add("--applications", action="append", default=[], metavar="FILE", help="your own names (TOML)")
+    add(
+        "--names", "--applications", dest="applications", action="append", default=[], metavar="FILE",
+        help="your own names of applications (TOML; see docs/identify.md)",
+    )  # fmt: skip
     add("--quiet", action="store_true", help="print nothing but what is wrong")
 
 
@@ -96,11 +106,15 @@ def run_live(args: argparse.Namespace) -> int:
         hardware_stamps=args.timestamps == "hardware",
         roll_s=args.roll,
         roll_octets=args.roll_size,
+        outlets=_bounded(outlet_makers(args, PATIENCE_S)),
     )
+    page = open_page(args.metrics)
     with _told_of_compiling(quiet=args.quiet), started(options) as probe, _signals(probe):
         if not args.quiet:
             told = f"watching {', '.join(args.interfaces)} under {probe.state.policy}, version {probe.state.version}."
             probe.begun = lambda: say(told)
+        if page is not None:
+            page.start(probe.state.snapshot)  # its threads begin here, as confined as this one
         probe.run()
     if not args.quiet:
         print_state(probe.state)
@@ -155,6 +169,13 @@ def run_watch(args: argparse.Namespace) -> int:
     if not args.quiet:
         say(f"{watcher.read} captures were read, {watcher.failed} files were none.")
     return DONE
+
+
+def _bounded(makers: "dict[str, Callable[[], Outlet]]") -> "list[Callable[[State], Bounded]]":
+    """Put a bounded queue before each outlet."""
+    from sonde.sink.outlet import Bounded
+
+    return [lambda _, name=name, make=make: Bounded(make(), name) for name, make in makers.items()]  # type: ignore[misc]
 
 
 def say(text: str) -> None:

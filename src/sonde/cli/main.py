@@ -11,6 +11,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, NoReturn
@@ -19,10 +20,13 @@ import sonde
 from sonde.cli.arguments import Parser, UsageError, build_parser
 from sonde.cli.audit import add_audit
 from sonde.cli.authorize import add_authorize, add_vault
+from sonde.cli.completion import add_completion
+from sonde.cli.export import add_export
 from sonde.cli.failures import contain, fail, sentence
 from sonde.cli.live import add_live, add_watch
 from sonde.cli.mail_feed import add_mail_feed
 from sonde.cli.policy import add_policy, add_retention, add_selftest
+from sonde.cli.top import add_top
 
 if TYPE_CHECKING:
     from sonde.audit import AuditLog
@@ -66,9 +70,10 @@ def main(argv: list[str] | None = None) -> int:
 
 def full_parser() -> Parser:
     """Describe every command; docs/cli.md is made from this."""
-    runs = {"read": run_read, "query": run_query, "protocols": run_protocols}
-    records = (add_live, add_watch, add_mail_feed)
-    more = (*records, add_policy, add_retention, add_selftest, add_authorize, add_vault, add_audit)
+    runs = {"read": run_read, "query": run_query, "explain": run_explain, "protocols": run_protocols}
+    records = (add_live, add_watch, add_mail_feed, add_export, add_top)
+    rules = (add_policy, add_retention, add_selftest, add_authorize, add_vault, add_audit)
+    more = (*records, *rules, partial(add_completion, full=full_parser))
     return build_parser(sonde.__version__, runs, *more)
 
 
@@ -191,6 +196,14 @@ def run_query(args: argparse.Namespace) -> int:
     from sonde.view.query import print_query
 
     print_query(Path(args.dataset), args.sql, args.format)
+    return DONE
+
+
+def run_explain(args: argparse.Namespace) -> int:
+    """Carry out `sonde explain`."""
+    from sonde.view.explain import explain_flow, print_story
+
+    print_story(explain_flow(Path(args.dataset), args.uid))
     return DONE
 
 

@@ -110,18 +110,7 @@ class Head:
 
     def decoded(self, value: str) -> str:
         """Decode the encoded words of a value (RFC 2047 §6)."""
-        if len(value) > MOST_TEXT:
-            self.odd.add("header_cut")
-            value = value[:MOST_TEXT]
-        if "=?" not in value:
-            return value
-        if len(_WORD.findall(value)) > MOST_WORDS:
-            self.odd.add("header_cut")
-            return value
-        text, is_good = decoded_words(value)
-        if not is_good:
-            self.odd.add("bad_encoded_word")
-        return text[:MOST_TEXT]
+        return decoded_value(value, self.odd)
 
     def addresses(self, name: str) -> list[Address]:
         """Give the mailboxes of all fields of a name, groups opened (RFC 5322 §3.4)."""
@@ -158,32 +147,13 @@ class Head:
 
         The word is a token, or two with a stroke between; comments, and what follows it, are no part of it.
         """
-        value = self.first(name)
-        if value is None:
+        if name not in self.values:
             return "", {}
-        main = _TYPE.match(without_comments(value[:MOST_TEXT]).lstrip().lower())
-        return main[0] if main else "", self._decode_parameters(value) if ";" in value else {}
-
-    def _decode_parameters(self, value: str) -> dict[str, str]:
-        plain: dict[str, str] = {}
-        pieces: dict[str, dict[int, tuple[bool, str]]] = {}
-        for count, found in enumerate(_PARAMETER.finditer(value[: MOST_TEXT * 2])):
-            if count >= MOST_PARAMETERS:
-                self.odd.add("parameters_cut")
-                break
-            key, text = found[1].lower(), unquoted(found[2].strip())
-            part = _CONTINUED.fullmatch(key) if "*" in key else None
-            if part is not None:
-                pieces.setdefault(part[1], {})[int(part[2])] = (part[3] is not None, text)
-            elif key.endswith("*"):
-                plain[key[:-1]] = extended_value(text)
-            elif key not in plain:
-                plain[key] = self.decoded(text)
-            elif plain[key] != text:
-                self.odd.add("parameter_twice")
-        for key, parts in pieces.items():
-            plain[key] = joined_value(parts)
-        return plain
+        value = unfolded(self.values[name][0])
+        found = parameters_of(value) if len(value) > MOST_REMEMBERED else remembered_parameters(value)
+        if found.odd:
+            self.odd |= found.odd
+        return found.word, dict(found.parameters)
 
 
 def _takes_strict() -> bool:
@@ -193,6 +163,61 @@ def _takes_strict() -> bool:
 
 
 _HAS_STRICT = _takes_strict()
+
+
+class Parameters(NamedTuple):
+    """What a value says: its first word, its parameters, and what is odd about them."""
+
+    word: str
+    parameters: dict[str, str]
+    odd: frozenset[str]
+
+
+def parameters_of(value: str) -> Parameters:
+    """Read a value with parameters; see `Head.parameters`."""
+    main = _TYPE.match(without_comments(value[:MOST_TEXT]).lstrip().lower())
+    plain: dict[str, str] = {}
+    pieces: dict[str, dict[int, tuple[bool, str]]] = {}
+    odd: set[str] = set()
+    for count, found in enumerate(_PARAMETER.finditer(value[: MOST_TEXT * 2]) if ";" in value else ()):
+        if count >= MOST_PARAMETERS:
+            odd.add("parameters_cut")
+            break
+        key, text = found[1].lower(), unquoted(found[2].strip())
+        part = _CONTINUED.fullmatch(key) if "*" in key else None
+        if part is not None:
+            pieces.setdefault(part[1], {})[int(part[2])] = (part[3] is not None, text)
+        elif key.endswith("*"):
+            plain[key[:-1]] = extended_value(text)
+        elif key not in plain:
+            plain[key] = decoded_value(text, odd)
+        elif plain[key] != text:
+            odd.add("parameter_twice")
+    for key, parts in pieces.items():
+        plain[key] = joined_value(parts)
+    return Parameters(main[0] if main else "", plain, frozenset(odd))
+
+
+@lru_cache(1024)
+def remembered_parameters(value: str) -> Parameters:
+    """Do so once for each of the last values: the same types come again and again."""
+    return parameters_of(value)
+
+
+def decoded_value(value: str, odd: set[str]) -> str:
+    """Decode the encoded words of a value (RFC 2047 §6), at most MOST_TEXT characters; add what is odd."""
+    if len(value) > MOST_TEXT:
+        odd.add("header_cut")
+        value = value[:MOST_TEXT]
+    if "=?" not in value:
+        return value
+    if len(_WORD.findall(value)) > MOST_WORDS:
+        odd.add("header_cut")
+        return value
+    text, is_good = decoded_words(value)
+    if not is_good:
+        odd.add("bad_encoded_word")
+    return text[:MOST_TEXT]
 
 
 def unfolded(value: str) -> str:

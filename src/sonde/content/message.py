@@ -71,6 +71,7 @@ MOST_COUNTED = 20_000  # of a message that are looked for
 LONGEST_LINE = 998  # RFC 5322 §2.1.1
 MOST_DESKS = 16  # kept for the next messages: their arrays need not be looked at anew
 _AUTOMATIC = re.compile(r"no|auto-[a-z]{1,20}")
+ORIGINS = dict.fromkeys(("x-originating-ip", "x-sender-ip", "x-client-ip", "x-source-ip")).keys()  # in this order
 NOTHING: Wire = np.empty(0, np.uint8)
 NESTED = {"message/rfc822", "message/global"}
 
@@ -220,6 +221,7 @@ class MessageReader:
             elif at == end or at == before:
                 break
         self.rest = wire[at:].copy() if at < end else NOTHING
+        scan_some.forget()
 
     def _take(self, made: memoryview, used: int) -> None:
         if self.state[PHASE] == HEAD:
@@ -488,12 +490,16 @@ class MessageReader:
 
 def first_address(head: Head, name: str) -> str | None:
     """Give the first address in the fields of a name."""
+    if name not in head.values:
+        return None
     return next((each.address for each in head.addresses(name) if each.address), None)
 
 
 def originating(head: Head) -> str | None:
     """Give the address that a web mailer says the message came from."""
-    for name in ("x-originating-ip", "x-sender-ip", "x-client-ip", "x-source-ip"):
+    if ORIGINS.isdisjoint(head.values):
+        return None
+    for name in ORIGINS:
         found = addresses_in(head.first(name) or "")
         if found:
             return found[0]
@@ -502,6 +508,8 @@ def originating(head: Head) -> str | None:
 
 def _automatic(head: Head) -> str | None:
     """Give the keyword of Auto-Submitted (RFC 3834 §5); anything else is no keyword."""
+    if "auto-submitted" not in head.values:
+        return None
     found = _AUTOMATIC.fullmatch(head.parameters("auto-submitted")[0])
     return found[0] if found else None
 

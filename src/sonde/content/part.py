@@ -31,6 +31,10 @@ KNOWN_EXTENSIONS = EXECUTABLE | MACRO | DOCUMENTS | frozenset(EXPECTED) | frozen
 )  # fmt: skip
 _CHARSET = re.compile(r"[a-z0-9._:+-]{1,40}")
 ENCODINGS = {"base64": BASE64, "quoted-printable": QUOTED, "7bit": PLAIN, "8bit": PLAIN, "binary": PLAIN, "": PLAIN}
+#: Columns of which most parts have none.
+NOTHING_MORE = dict.fromkeys(
+    ("source", "vault_object", "members", "member_count", "macros", "links", "link_domains", "link_mismatches")
+)
 ZIP = "application/zip"
 VBA = ("_VBA_PROJECT".encode("utf-16-le"), b"VBA/", b"vbaProject.bin")
 SIGNED = {
@@ -151,6 +155,7 @@ def described(part: Part, number: int) -> tuple[dict[str, Any], Links | None]:
         "tnef": True if content_type in TNEF or found_type in TNEF else None,
         "signed": True if content_type in SIGNED else None,
         "encrypted": True if content_type in ENCRYPTED else None,
+        **NOTHING_MORE,
     }
     if content_type in SMIME:
         kind = part.parameters.get("smime-type", "enveloped-data").lower()

@@ -56,7 +56,7 @@ def hop_address(hop: str) -> str | None:
 
 def authentication_of(head: Head) -> dict[str, Any]:
     """Read the topmost Authentication-Results (RFC 8601 §2.2), ARC's seals and DKIM's signatures."""
-    found: dict[str, Any] = {"auth_server": None, "auth_results": None}
+    found: dict[str, Any] = dict.fromkeys(("auth_server", "auth_results", "spf", "dkim", "dmarc", "arc"))
     value = head.first("authentication-results")
     if value is not None:
         server, results = results_of(value)

@@ -13,6 +13,7 @@ both its messages have ended.
 import numpy as np
 
 from sonde.dissect.api import Dissector, Out, state
+from sonde.dissect.body.applications import APPLICATIONS
 from sonde.dissect.body.exchange import AT, HttpRecord, hides_kind, read_header
 from sonde.dissect.body.framing import (
     ANSWERS,
@@ -583,6 +584,7 @@ HTTP = Protocol(
     identify=identify,
     first_octets=bytes([*range(ord("A"), ord("Z") + 1), *range(ord("a"), ord("z") + 1)]),
     transports=("tcp",),
+    applications=APPLICATIONS,
     aliases={"ndpi": ("HTTP", "HTTP_Connect", "HTTP_Proxy"), "zeek": ("http",), "wireshark": ("http",)},
 )
 

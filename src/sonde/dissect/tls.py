@@ -284,7 +284,7 @@ TLS = Protocol(
     identify=identify,
     first_octets=bytes([*range(CHANGE_RECORD, HEARTBEAT_RECORD + 1), *range(0x80, 0x100)]),
     transports=("tcp",),
-    aliases={"ndpi": ("TLS",), "zeek": ("ssl",), "wireshark": ("tls", "ssl")},
+    aliases={"ndpi": ("TLS", "SMTPS", "IMAPS", "POPS", "FTPS"), "zeek": ("ssl",), "wireshark": ("tls", "ssl")},
 )
 
 DISSECTOR = Dissector(

@@ -231,6 +231,10 @@ def make_flow(flows: Flows, packet: Row, servers: Wire) -> Int:
     flow["protocol"] = -1
     flow["inner"] = -1
     flow["application"] = -1
+    flow["rule"] = -1
+    flow["parent"] = -1
+    flow["told"] = 0
+    flow["took"] = 0
     flow["inspect"] = 0 if packet["outer"] == 1 else 1
     flow["evidence"] = BY_TUNNEL if packet["outer"] == 1 else 0
     flow["confirmed"] = 0

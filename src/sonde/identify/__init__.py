@@ -2,11 +2,13 @@
 
 from sonde.identify.applications import ApplicationError, Applications
 from sonde.identify.catalogue import all_protocols
-from sonde.identify.index import told_applications
+from sonde.identify.expect import DISPLACED
+from sonde.identify.index import rule_names, told_applications
 from sonde.identify.match import Matcher, build_matcher
 from sonde.identify.route import ROUTED, Results, build_identify, new_results
 
 __all__ = [
+    "DISPLACED",
     "ROUTED",
     "ApplicationError",
     "Applications",
@@ -16,5 +18,6 @@ __all__ = [
     "build_identify",
     "build_matcher",
     "new_results",
+    "rule_names",
     "told_applications",
 ]

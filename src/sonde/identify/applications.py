@@ -33,7 +33,7 @@ MOST_HOSTS = 200
 LONGEST_NAME = 255  # RFC 1035 §2.3.4
 LONGEST_BEGINNING = 64
 
-KEYS = ("title", "category", "owner", "domains", "aliases")
+KEYS = ("title", "category", "owner", "domains", "told", "aliases")
 TOOLS = ("ndpi", "zeek", "wireshark")
 CATEGORIES = (
     "advertising", "antivirus", "assistant", "cdn", "cloud", "dating", "development", "dns", "education", "file-sharing",
@@ -75,6 +75,8 @@ class Application:
     aliases: dict[str, tuple[str, ...]]
     category: str = "other"
     owner: str = ""
+    #: How payloads of a protocol tell it, where they do (`Protocol.applications`).
+    told: str = ""
 
 
 @dataclass(frozen=True)
@@ -136,7 +138,13 @@ def _own_digest() -> str:
 def _application(entry: dict[str, Any]) -> Application:
     aliases = {tool: tuple(names) for tool, names in entry["aliases"].items()}
     return Application(
-        entry["name"], entry["title"], tuple(entry["domains"]), aliases, entry["category"], entry["owner"]
+        entry["name"],
+        entry["title"],
+        tuple(entry["domains"]),
+        aliases,
+        entry["category"],
+        entry["owner"],
+        entry["told"],
     )
 
 
@@ -171,14 +179,18 @@ def _checked(path: Path, name: str, entry: Any) -> Application:  # noqa: ANN401
     for key in entry:
         if key not in KEYS:
             raise ApplicationError(f"{where} has an unknown key {key!r}; there are {', '.join(KEYS)}.")
-    for key in ("title", "category", "owner"):
+    for key in ("title", "category", "owner", "told"):
         if not isinstance(entry.get(key, ""), str):
             raise ApplicationError(f"{where}: {key} must be text.")
     category = entry.get("category", "other")
     if category not in CATEGORIES:
         raise ApplicationError(f"{where}: there is no category {category!r}; there are {', '.join(CATEGORIES)}.")
-    domains = entry.get("domains")
-    if not isinstance(domains, list) or not domains or not all(isinstance(each, str) for each in domains):
+    domains = entry.get("domains", [] if entry.get("told") else None)
+    if (
+        not isinstance(domains, list)
+        or not (domains or entry.get("told"))
+        or not all(isinstance(each, str) for each in domains)
+    ):
         raise ApplicationError(f"{where}: domains must be a list of at least one text.")
     for domain in domains:
         if not is_domain(domain):
@@ -195,7 +207,7 @@ def _checked(path: Path, name: str, entry: Any) -> Application:  # noqa: ANN401
             raise ApplicationError(f"{where}: aliases.{tool} must be a list of texts.")
     title = entry.get("title", name)
     tuples = {tool: tuple(names) for tool, names in aliases.items()}
-    return Application(name, title, tuple(domains), tuples, category, entry.get("owner", ""))
+    return Application(name, title, tuple(domains), tuples, category, entry.get("owner", ""), entry.get("told", ""))
 
 
 def is_domain(domain: str) -> bool:

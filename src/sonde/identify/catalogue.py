@@ -16,13 +16,13 @@ from sonde.schema import Protocol
 
 @cache
 def identified_only() -> tuple[Protocol, ...]:
-    """Collect the protocols declared in `protocols/`, by name of module."""
+    """Collect the protocols declared in `protocols/`, by name of module; those that others are made of stand last."""
     found: list[Protocol] = []
     for module in sorted(pkgutil.iter_modules(folder.__path__), key=lambda each: each.name):
         loaded = importlib.import_module(f"{folder.__name__}.{module.name}")
         declared = getattr(loaded, "PROTOCOLS", None) or (loaded.PROTOCOL,)
         found += declared
-    return tuple(found)
+    return tuple(sorted(found, key=lambda each: each.is_general))
 
 
 def all_protocols(dissected: Iterable[Protocol]) -> tuple[Protocol, ...]:

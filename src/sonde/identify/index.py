@@ -34,6 +34,7 @@ SIGNATURE = np.dtype(
         ("protocol", "i2"),
         ("verdict", "u1"),
         ("side", "u1"),  # 0 both, 1 orig, 2 resp
+        ("pair", "u1"),  # 1 where the other side must agree
         ("first_part", "i4"),
         ("parts", "i4"),
         ("kernel", "i4"),  # to ask where the verdict is ASK
@@ -63,6 +64,7 @@ CANDIDATE = np.dtype(
         ("next_value", "u4"),
         ("min_length", "i4"),
         ("max_length", "i4"),
+        ("side", "i4"),  # 0 both, 1 orig, 2 resp
     ],
     align=True,
 )
@@ -70,34 +72,55 @@ AT, NUMBER, LENGTH, HAS, SAME, STEP, ONLY = range(7)
 WHOLE, WITHIN, BEGUN = range(3)
 FITS = {"whole": WHOLE, "within": WITHIN, "begun": BEGUN}
 SIDES = {"both": 0, "orig": 1, "resp": 2}
+# How flows announce others; see `expect`.
+KINDS = {"ftp": 1, "sdp": 2, "rtsp": 3, "tftp": 4, "h225": 5, "endpoints": 6}
 TRANSPORTS = {"both": (0, 1), "tcp": (0,), "udp": (1,)}
 
 
-class Matcher(NamedTuple):
-    """Signatures as arrays, and the index of candidates.
+class Texts(NamedTuple):
+    """What parts of signatures demand; few arrays, because kernels that call each other copy them."""
 
-    A candidate's number below len(signatures) is a signature, above it a kernel. Runs stand
-    in the order of transport, anchor and octet, then the two for all, then those of ports.
+    parts: Rows
+    octets: Wire  # each with its mask behind
+    sets: Wire  # 256 octets for each set: 1 for members
+
+
+class Ports(NamedTuple):
+    """Which ports are registered, and for whom."""
+
+    known: Wire  # bits by transport << 16 | port
+    run: Ints  # by transport << 16 | port: its run, counted from the first run of a port
+    owners: Ints  # protocols that a port is registered for, a run for each
+    owner_runs: Ints
+
+
+class Lookup(NamedTuple):
+    """What every payload is looked up in: signatures as arrays, and the index of candidates.
+
+    A candidate's number is a signature's; kernels that are asked about all payloads stand behind as signatures
+    without parts. Runs stand in the order of transport, anchor and octet, then the two for all, then those of ports.
     """
 
     signatures: Rows
-    parts: Rows
-    octets: Wire
-    masks: Wire
-    sets: Wire  # 256 octets for each set: 1 for members
+    texts: Texts
     candidates: Rows
     anchors: Ints  # offsets of the octets that the index is asked with; the first is 0
     runs: Ints  # beginnings in `candidates`
-    protocol_of: Ints  # of each kernel
-    known_ports: Wire  # bits by transport << 16 | port
-    port_run: Ints  # by transport << 16 | port: its run, counted from the first run of a port
-    owners: Ints  # protocols that a port is registered for, a run for each
-    owner_runs: Ints
+    ports: Ports
+
+
+class Matcher(NamedTuple):
+    """All that identification knows of protocols; what payloads are looked up in stands by itself, being copied often."""
+
+    lookup: Lookup
     dissected: Wire  # 1 for protocols that a dissector reads
     preludes: Wire  # 1 for protocols before others in their flows
     starts_tls: Wire  # 1 for those in which TLS may begin
-    telling: Ints  # signatures that tell applications, a run for each protocol
-    telling_runs: Ints
+    announces: Wire  # how a protocol announces other flows; see `expect`
+    announced: Ints  # which protocol comes in them; -1 none
+    rules: Ints  # beginnings of the signatures of each protocol
+    kernels: Ints  # the kernel of each protocol; -1 none
+    telling: Ints  # beginnings of the signatures of each protocol that tell applications, behind all of those
     told: Ints  # the application of each of them, as the run's list numbers it; -1 none
     tls: Ints  # [number of TLS, or -1 where nobody reads it]
 
@@ -112,7 +135,7 @@ class Arrays:
         """Begin with nothing."""
         self.signatures: list[tuple[int, ...]] = []
         self.parts: list[tuple[int, ...]] = []
-        self.octets, self.masks = bytearray(), bytearray()
+        self.octets = bytearray()  # each with its mask behind
         self.sets: list[bytes] = []
 
     def add(self, protocol: int, declared: Signature, kernel: int) -> int:
@@ -123,7 +146,9 @@ class Arrays:
         for part in declared.parts:
             self._add_part(part, folded=declared.folded)
         parts = len(self.parts) - first
-        self.signatures.append((protocol, int(declared.verdict), SIDES[declared.side], first, parts, kernel))
+        self.signatures.append(
+            (protocol, int(declared.verdict), SIDES[declared.side], declared.pair, first, parts, kernel)
+        )
         return len(self.signatures) - 1
 
     def _add_part(self, part: Any, *, folded: bool) -> None:  # noqa: ANN401
@@ -148,8 +173,7 @@ class Arrays:
 
     def _add_octets(self, octets: bytes, mask: bytes) -> int:
         place = len(self.octets)
-        self.octets += octets
-        self.masks += mask
+        self.octets += bytes(each for pair in zip(octets, mask, strict=True) for each in pair)
         return place
 
 
@@ -212,12 +236,12 @@ def build_matcher(protocols: Sequence[Protocol], dissected: set[str]) -> Matcher
     }
     arrays, index = Arrays(), Index(choose_anchors(allowed.values()), list(owners))
     # Kernels stand first in their runs: they are of the protocols that come in volume.
-    real = 1 + sum(len(protocol.signatures) + len(protocol.applications) for protocol in protocols)
+    real = sum(len(protocol.signatures) + len(protocol.applications) for protocol in protocols)
     for kernel, number in enumerate(kernels):
         protocol = protocols[number]
         if any(declared.verdict == ASK for declared in protocol.signatures):
             continue
-        entry = (real + kernel, 0, 0, 0, 0, 1, LONGEST)
+        entry = (real + kernel, 0, 0, 0, 0, 1, LONGEST, 0)
         for transport in [("tcp", "udp").index(name) for name in protocol.transports]:
             if protocol.own_ports_only:
                 index.add_on_ports(entry, transport, protocol)
@@ -237,15 +261,22 @@ def build_matcher(protocols: Sequence[Protocol], dissected: set[str]) -> Matcher
         [arrays.add(number, declared, -1) for _, declared in protocol.applications]
         for number, protocol in enumerate(protocols)
     ]
+    arrays.signatures += [(number, ASK, 0, 0, 0, 0, which) for which, number in enumerate(kernels)]
     arrays.signatures.append((0,) * len(SIGNATURE.fields or ()))
     made = _finish(protocols, arrays, kernels, index, owners, dissected)
-    flat = np.array([number for run in telling for number in run] or [-1], np.int64)
-    return made._replace(telling=flat, telling_runs=_beginnings(telling), told=np.full(len(flat), -1, np.int64))
+    told = np.full(max(sum(len(run) for run in telling), 1), -1, np.int64)
+    return made._replace(telling=made.rules[-1] + _beginnings(telling), told=told)
 
 
 def told_applications(protocols: Sequence[Protocol]) -> tuple[str, ...]:
     """Name the applications that signatures tell, in the order of Matcher.told."""
     return tuple(name for protocol in protocols for name, _ in protocol.applications)
+
+
+def rule_names(protocols: Sequence[Protocol]) -> tuple[str, ...]:
+    """Name what can tell protocols, by the numbers of flows (`rule`): "ssh 1" is a first signature, "dns structure" a kernel."""
+    signatures = [f"{each.name} {place}" for each in protocols for place in range(1, len(each.signatures) + 1)]
+    return (*signatures, *(f"{each.name} structure" for each in protocols if each.identify is not None))
 
 
 def _finish(
@@ -266,25 +297,35 @@ def _finish(
         sets[256 * place + np.frombuffer(among, np.uint8).astype(np.int64)] = 1
     nothing = np.zeros(1, np.int64)
     runs = [*index.octets, *index.all, *index.ports.values()]
-    return Matcher(
-        np.array(arrays.signatures, SIGNATURE),
+    texts = Texts(
         np.array([*arrays.parts, (0,) * len(PART.fields or ())], PART),
         np.frombuffer(bytes(arrays.octets) + b"\0", np.uint8),
-        np.frombuffer(bytes(arrays.masks) + b"\0", np.uint8),
         sets,
-        np.array([entry for run in runs for entry in run] or [(0,) * len(CANDIDATE.fields or ())], CANDIDATE),
-        np.array(index.anchors, np.int64),
-        _beginnings(runs),
-        np.array([*kernels, -1], np.int64),
+    )
+    ports = Ports(
         known,
         port_run,
         np.array([owner for port in owners.values() for owner in port] or [-1], np.int64),
         _beginnings(list(owners.values())),
+    )
+    lookup = Lookup(
+        np.array(arrays.signatures, SIGNATURE),
+        texts,
+        np.array([entry for run in runs for entry in run] or [(0,) * len(CANDIDATE.fields or ())], CANDIDATE),
+        np.array(index.anchors, np.int64),
+        _beginnings(runs),
+        ports,
+    )
+    return Matcher(
+        lookup,
         np.array([protocol.name in dissected for protocol in protocols], np.uint8),
         np.array([protocol.is_prelude for protocol in protocols], np.uint8),
         np.array([protocol.starts_tls for protocol in protocols], np.uint8),
+        np.array([KINDS.get(protocol.announces[0], 0) for protocol in protocols], np.uint8),
+        np.array([names.index(each.announces[1]) if each.announces[1] else -1 for each in protocols], np.int64),
+        _beginnings([protocol.signatures for protocol in protocols]),
+        np.array([kernels.index(number) if number in kernels else -1 for number in range(len(protocols))], np.int64),
         telling=nothing,
-        telling_runs=nothing,
         told=nothing,
         tls=np.array([names.index("tls") if "tls" in dissected and "tls" in names else -1], np.int64),
     )
@@ -359,7 +400,7 @@ def outline(declared: Signature) -> tuple[int, ...]:
                 mask[place] |= wanted
                 value[place] |= octet
     words = [int.from_bytes(each[at : at + 4], "big") for at in (0, 4) for each in (mask, value)]
-    return *words, shortest, declared.max_length
+    return *words, shortest, declared.max_length, SIDES[declared.side]
 
 
 def _fixed_bits(part: Any, *, folded: bool) -> Iterator[tuple[int, tuple[int, int]]]:  # noqa: ANN401

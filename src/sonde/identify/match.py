@@ -14,7 +14,22 @@ from typing import Any, cast
 
 import numpy as np
 
-from sonde.identify.index import AT, BEGUN, HAS, LENGTH, LONGEST, NUMBER, SAME, STEP, WHOLE, Matcher, build_matcher
+from sonde.identify.index import (
+    AT,
+    BEGUN,
+    HAS,
+    LENGTH,
+    LONGEST,
+    NUMBER,
+    SAME,
+    STEP,
+    WHOLE,
+    Lookup,
+    Matcher,
+    Ports,
+    Texts,
+    build_matcher,
+)
 from sonde.schema import (
     ASK,
     CUT,
@@ -33,7 +48,16 @@ LOOKS = 10  # payloads of one side
 HELD_OCTETS = 4096  # of one side, while undecided
 ALIKE = 4  # datagrams in a row that may be the same protocol
 
-__all__ = ["ALIKE", "HELD_OCTETS", "LOOKS", "Matcher", "build_look", "build_matcher", "hint_of", "tell_application"]
+__all__ = [
+    "ALIKE",
+    "HELD_OCTETS",
+    "LOOKS",
+    "Matcher",
+    "build_look",
+    "build_matcher",
+    "first_fit",
+    "hint_of",
+]
 
 
 def build_asker(protocols: Sequence[Protocol]) -> Kernel[..., int]:
@@ -57,21 +81,21 @@ def build_asker(protocols: Sequence[Protocol]) -> Kernel[..., int]:
 
 
 @kernel
-def run_of_port(matcher: Matcher, transport: Int, port: Int) -> Int:
+def run_of_port(ports: Ports, transport: Int, port: Int) -> Int:
     """Give the number of a port's run, or -1 where no protocol is registered for it."""
     place = transport << 16 | port
-    if not np.int64(matcher.known_ports[place >> 3]) >> (place & 7) & 1:
+    if not np.int64(ports.known[place >> 3]) >> (place & 7) & 1:
         return -1
-    return matcher.port_run[place]
+    return ports.run[place]
 
 
 @kernel
-def owns(matcher: Matcher, run: Int, protocol: Int) -> bool:
+def owns(ports: Ports, run: Int, protocol: Int) -> bool:
     """Say whether the port of a run is registered for a protocol."""
     if run < 0:
         return False
-    for place in range(matcher.owner_runs[run], matcher.owner_runs[run + 1]):
-        if matcher.owners[place] == protocol:
+    for place in range(ports.owner_runs[run], ports.owner_runs[run + 1]):
+        if ports.owners[place] == protocol:
             return True
     return False
 
@@ -79,6 +103,13 @@ def owns(matcher: Matcher, run: Int, protocol: Int) -> bool:
 @kernel
 def head_of(octets: Wire, at: Int, end: Int) -> Int:
     """Give the first four octets as a number, zeros where there are fewer."""
+    if end - at >= 4:
+        return (
+            np.int64(octets[at]) << 24
+            | np.int64(octets[at + 1]) << 16
+            | np.int64(octets[at + 2]) << 8
+            | np.int64(octets[at + 3])
+        )
     head = np.int64(0)
     for place in range(at, at + 4):
         head = head << 8 | (np.int64(octets[place]) if place < end else np.int64(0))
@@ -95,17 +126,17 @@ def number_at(octets: Wire, at: Int, size: Int, little: Int) -> Int:
 
 
 @kernel
-def same_octets(matcher: Matcher, octets: Wire, at: Int, size: Int, text: Int) -> bool:
+def same_octets(texts: Texts, octets: Wire, at: Int, size: Int, text: Int) -> bool:
     """Compare octets with a signature's, where its mask has ones."""
     for place in range(size):
-        wanted, mask = np.int64(matcher.octets[text + place]), np.int64(matcher.masks[text + place])
+        wanted, mask = np.int64(texts.octets[text + 2 * place]), np.int64(texts.octets[text + 2 * place + 1])
         if np.int64(octets[at + place]) & mask != wanted:
             return False
     return True
 
 
 @kernel
-def match_part(matcher: Matcher, part: Row, octets: Wire, at: Int, end: Int, hint: Int) -> bool:
+def match_part(texts: Texts, part: Row, octets: Wire, at: Int, end: Int, hint: Int) -> bool:
     """Say whether one part of a signature is true of a payload."""
     kind, length = np.int64(part["kind"]), end - at
     offset, size, text = np.int64(part["offset"]), np.int64(part["length"]), np.int64(part["at"])
@@ -115,7 +146,7 @@ def match_part(matcher: Matcher, part: Row, octets: Wire, at: Int, end: Int, hin
         return False
     begin = at + offset
     if kind == AT:
-        return same_octets(matcher, octets, begin, size, text)
+        return same_octets(texts, octets, begin, size, text)
     low = np.int64(part["low"])
     if kind == NUMBER:
         return bool(low <= number_at(octets, begin, size, np.int64(part["little"])) <= np.int64(part["high"]))
@@ -136,23 +167,23 @@ def match_part(matcher: Matcher, part: Row, octets: Wire, at: Int, end: Int, hin
     stop = min(at + low, end) if low > 0 else end + low
     if kind == HAS:
         for place in range(begin, stop - size + 1):
-            if same_octets(matcher, octets, place, size, text):
+            if same_octets(texts, octets, place, size, text):
                 return True
         return False
     for place in range(begin, stop):  # ONLY
-        if not matcher.sets[text + np.int64(octets[place])]:
+        if not texts.sets[text + np.int64(octets[place])]:
             return False
     return True
 
 
 @kernel
-def match_signature(matcher: Matcher, wanted: Row, octets: Wire, at: Int, end: Int, hint: Int) -> Int:
+def match_signature(texts: Texts, wanted: Row, octets: Wire, at: Int, end: Int, hint: Int) -> Int:
     """Compare a payload with one signature; give its verdict or 0."""
     if wanted["side"] and (wanted["side"] == 2) != (hint & FROM_RESP != 0):
         return 0
     first = np.int64(wanted["first_part"])
     for place in range(first, first + np.int64(wanted["parts"])):
-        if not match_part(matcher, matcher.parts[place], octets, at, end, hint):
+        if not match_part(texts, texts.parts[place], octets, at, end, hint):
             return 0
     return np.int64(wanted["verdict"])
 
@@ -162,28 +193,25 @@ def build_look(protocols: Sequence[Protocol]) -> Kernel[..., int]:
     ask = build_asker(protocols)
 
     @kernel(name="question")
-    def question(matcher: Matcher, number: Int, octets: Wire, at: Int, end: Int, hint: Int) -> Int:
-        """Put a payload to one candidate; give protocol << 8 | own << 2 | verdict, or 0."""
-        real = len(matcher.signatures)
-        transport = 0 if hint & STREAM else 1
-        which, verdict = number - real, np.int64(ASK)
-        if number < real:
-            wanted = matcher.signatures[number]
-            protocol, which = np.int64(wanted["protocol"]), np.int64(wanted["kernel"])
-            verdict = match_signature(matcher, wanted, octets, at, end, hint)
-            if verdict == 0:
-                return 0
-        else:
-            protocol = matcher.protocol_of[which]
-        src = run_of_port(matcher, transport, hint >> SRC_PORT_SHIFT & 0xFFFF)
-        dst = run_of_port(matcher, transport, hint >> DST_PORT_SHIFT & 0xFFFF)
-        is_own = owns(matcher, src, protocol) or owns(matcher, dst, protocol)
+    def question(lookup: Lookup, number: Int, octets: Wire, at: Int, end: Int, hint: Int, runs: Int) -> Int:
+        """Put a payload to one candidate; give protocol << 8 | own << 2 | verdict, or 0.
+
+        `runs` has those of both ports, one more than their numbers: source << 32 | destination.
+        """
+        wanted = lookup.signatures[number]
+        verdict = match_signature(lookup.texts, wanted, octets, at, end, hint)
+        if verdict == 0:
+            return 0
+        protocol = np.int64(wanted["protocol"])
+        is_own = runs > 0 and (
+            owns(lookup.ports, (runs >> 32) - 1, protocol) or owns(lookup.ports, (runs & 0xFFFFFFFF) - 1, protocol)
+        )
         if verdict == ASK:
-            verdict = ask(which, octets, at, end, hint | (OWN_PORT if is_own else 0))
-        return protocol << 8 | (4 if is_own else 0) | verdict if verdict else 0
+            verdict = ask(np.int64(wanted["kernel"]), octets, at, end, hint | (OWN_PORT if is_own else 0))
+        return protocol << 8 | (4 if is_own and not wanted["pair"] else 0) | verdict if verdict else 0
 
     @kernel(name="look")
-    def look(matcher: Matcher, octets: Wire, at: Int, end: Int, hint: Int, found: Ints) -> Int:
+    def look(lookup: Lookup, octets: Wire, at: Int, end: Int, hint: Int, found: Ints) -> Int:
         """Give the decided protocol << 8 | certainty, or -1; `found` gets who may be.
 
         Certainty is 3 for YES on an own port, 2 for YES, 1 for MAYBE on an own port.
@@ -191,16 +219,17 @@ def build_look(protocols: Sequence[Protocol]) -> Kernel[..., int]:
         if end <= at:
             return -1
         transport, length = 0 if hint & STREAM else 1, end - at
-        anchors = len(matcher.anchors)
+        anchors = len(lookup.anchors)
         head, following = head_of(octets, at, end), head_of(octets, at + 4, end)
-        src = run_of_port(matcher, transport, hint >> SRC_PORT_SHIFT & 0xFFFF)
-        dst = run_of_port(matcher, transport, hint >> DST_PORT_SHIFT & 0xFFFF)
+        src = run_of_port(lookup.ports, transport, hint >> SRC_PORT_SHIFT & 0xFFFF)
+        dst = run_of_port(lookup.ports, transport, hint >> DST_PORT_SHIFT & 0xFFFF)
+        ports = (src + 1) << 32 | (dst + 1)
         best, certainty = -1, 0
         # The run that all payloads meet, those of the two ports, one for each anchor.
         for source in range(-3, anchors):
             run = 2 * anchors * 256 + transport
             if source >= 0:
-                offset = matcher.anchors[source]
+                offset = lookup.anchors[source]
                 if offset >= length:
                     continue
                 run = (transport * anchors + source) * 256 + np.int64(octets[at + offset])
@@ -209,21 +238,23 @@ def build_look(protocols: Sequence[Protocol]) -> Kernel[..., int]:
                 if port < 0 or (source == -1 and src == dst):
                     continue
                 run = 2 * anchors * 256 + 2 + port
-            for place in range(matcher.runs[run], matcher.runs[run + 1]):
-                candidate = matcher.candidates[place]
+            for place in range(lookup.runs[run], lookup.runs[run + 1]):
+                candidate = lookup.candidates[place]
                 if head & np.int64(candidate["mask"]) != np.int64(candidate["value"]):
                     continue
                 if following & np.int64(candidate["next_mask"]) != np.int64(candidate["next_value"]):
                     continue
+                if candidate["side"] and (candidate["side"] == 2) != (hint & FROM_RESP != 0):
+                    continue
                 if length < candidate["min_length"] or length > candidate["max_length"]:
                     continue
-                answer = question(matcher, np.int64(candidate["number"]), octets, at, end, hint)
+                answer = question(lookup, np.int64(candidate["number"]), octets, at, end, hint, ports)
                 if answer == 0:
                     continue
                 protocol, is_own = answer >> 8, answer & 4
                 found[protocol >> 6] |= np.int64(1) << (protocol & 63)
-                if answer & 3 == YES and is_own:
-                    return protocol << 8 | 3  # nothing is surer
+                if answer & 3 == YES and (is_own or ports == 0):
+                    return protocol << 8 | (3 if is_own else 2)  # nothing can be surer
                 sure = 2 if answer & 3 == YES else 1 if is_own else 0
                 if sure > certainty or (sure == certainty and sure and protocol < best):
                     best, certainty = protocol, sure
@@ -233,12 +264,12 @@ def build_look(protocols: Sequence[Protocol]) -> Kernel[..., int]:
 
 
 @kernel
-def tell_application(matcher: Matcher, protocol: Int, octets: Wire, at: Int, end: Int, hint: Int) -> Int:
-    """Give the application that a payload of a known protocol tells, or -1."""
-    for place in range(matcher.telling_runs[protocol], matcher.telling_runs[protocol + 1]):
-        wanted = matcher.signatures[matcher.telling[place]]
-        if match_signature(matcher, wanted, octets, at, end, hint):
-            return matcher.told[place]
+def first_fit(lookup: Lookup, first: Int, stop: Int, octets: Wire, at: Int, end: Int, hint: Int) -> Int:
+    """Give the first of some signatures that a payload fits and that asks no kernel, or -1."""
+    for place in range(first, stop):
+        verdict = match_signature(lookup.texts, lookup.signatures[place], octets, at, end, hint)
+        if verdict and verdict != ASK:
+            return place
     return -1
 
 

@@ -12,9 +12,18 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from sonde.identify.match import ALIKE, HELD_OCTETS, LOOKS, Matcher, build_look, hint_of, tell_application
+from sonde.identify.expect import Expected, announce, find_expected, new_expected
+from sonde.identify.match import ALIKE, HELD_OCTETS, LOOKS, Matcher, build_look, first_fit, hint_of
 from sonde.schema import Protocol
-from sonde.table.flows import BY_HANDSHAKE, BY_PORT_AND_SIGNATURE, BY_SIGNATURE, Flows
+from sonde.table.flows import (
+    BY_EXPECTATION,
+    BY_HANDSHAKE,
+    BY_PORT_AND_SIGNATURE,
+    BY_SIGNATURE,
+    BY_STRUCTURE,
+    TOLD_BY_SIGNATURE,
+    Flows,
+)
 from sonde.table.streams import (
     CANDIDATE_WORDS,
     DISSECTING,
@@ -26,16 +35,17 @@ from sonde.table.streams import (
     release_held,
     switch_stream,
 )
-from sonde.table.turns import DATAGRAM, FROM_POOL, HELD, LOST
+from sonde.table.turns import DATA, DATAGRAM, FROM_POOL, HELD, LOST
 from sonde.wire import Int, Ints, Kernel, Row, Rows, Wire, kernel, u8, u16, u24
 
 
 class Results(NamedTuple):
-    """Where routed turns go, and scratch: [routed, next turn], candidate bits."""
+    """Where routed turns go, scratch ([routed, next turn], candidate bits), and what flows announced."""
 
     turns: Rows
     count: Ints  # type: ignore[assignment] # tuple.count is not wanted
     found: Ints
+    expected: Expected
 
 
 ROUTED, PROGRESS = 0, 1
@@ -46,7 +56,7 @@ def new_results(capacity: int) -> Results:
     """Make room for so many routed turns."""
     from sonde.table.turns import TURN  # noqa: PLC0415
 
-    return Results(np.empty(capacity, TURN), np.zeros(4, np.int64), np.zeros(CANDIDATE_WORDS, np.int64))
+    return Results(np.empty(capacity, TURN), np.zeros(4, np.int64), np.zeros(CANDIDATE_WORDS, np.int64), new_expected())
 
 
 @kernel
@@ -82,7 +92,7 @@ def settle_flow(flow: Row, stream: Row, streams: Streams, protocol: Int, evidenc
     stream["protocol"] = protocol
     if matcher.dissected[protocol]:
         stream["state"] = DISSECTING
-    elif matcher.starts_tls[protocol] and matcher.tls[0] >= 0 and stream["outer"] < 0:
+    elif matcher.announces[protocol] or (matcher.starts_tls[protocol] and matcher.tls[0] >= 0 and stream["outer"] < 0):
         stream["confirmed"] = 1
         stream["state"] = WATCHED
         stream["looked"][0] = 0
@@ -96,13 +106,14 @@ def settle_flow(flow: Row, stream: Row, streams: Streams, protocol: Int, evidenc
 
 @kernel
 def note_prelude(flow: Row, stream: Row, streams: Streams, side: Int, decided: Int, matcher: Matcher) -> None:
-    """Take a flow for what prepares it, and go on looking for what it prepares."""
-    flow["protocol"] = decided >> 8
-    flow["evidence"] = decided & 255
+    """Take a flow for what prepares it first (STUN before RTCP), and go on looking for what it prepares."""
+    if flow["protocol"] < 0:
+        flow["protocol"] = decided >> 8
+        flow["evidence"] = decided & 255
     stream["confirmed"] = 1
     stream["looked"][side] += 1
     if stream["looked"][side] >= LOOKS:
-        settle_flow(flow, stream, streams, decided >> 8, decided & 255, matcher)
+        settle_flow(flow, stream, streams, np.int64(flow["protocol"]), np.int64(flow["evidence"]), matcher)
 
 
 @kernel
@@ -118,17 +129,48 @@ def give_up(flow: Row, stream: Row, streams: Streams) -> None:
 def watch_turn(wire: Wire, turn: Row, streams: Streams, flow: Row, matcher: Matcher, results: Results) -> None:
     """See whether TLS begins with this turn of a stream that nobody else reads."""
     stream = streams.rows[turn["stream"]]
-    side = np.int64(turn["side"])
-    if stream["looked"][side] >= WATCHED_TURNS:
+    side, protocol = np.int64(turn["side"]), np.int64(stream["protocol"])
+    if stream["looked"][side] >= WATCHED_TURNS and not matcher.announces[protocol]:
         give_up(flow, stream, streams)
         return
-    stream["looked"][side] += 1
+    stream["looked"][side] = min(stream["looked"][side] + 1, WATCHED_TURNS)
     octets = streams.pool.octets if turn["source"] == FROM_POOL else wire
-    if turn["kind"] == LOST or not begins_tls(octets, turn["at"], turn["at"] + turn["length"]):
+    if turn["kind"] != DATA or not matcher.starts_tls[protocol] or matcher.tls[0] < 0 or stream["outer"] >= 0:
+        return
+    if not begins_tls(octets, turn["at"], turn["at"] + turn["length"]):
         return
     switch_stream(stream)
     settle_flow(flow, stream, streams, matcher.tls[0], 0, matcher)
     route(results, turn, matcher.tls[0])
+
+
+@kernel
+def listen(wire: Wire, turn: Row, streams: Streams, flow: Row, matcher: Matcher, results: Results) -> None:
+    """Hear what a turn announces, if its protocol does so in clear."""
+    protocol = np.int64(flow["protocol"])
+    if protocol < 0 or not matcher.announces[protocol] or flow["inner"] >= 0 or turn["kind"] > DATAGRAM:
+        return
+    octets = streams.pool.octets if turn["source"] == FROM_POOL else wire
+    announce(matcher, results.expected, flow, turn, octets, turn["at"], turn["at"] + turn["length"])
+
+
+@kernel
+def meet_expected(wire: Wire, turn: Row, streams: Streams, flow: Row, matcher: Matcher, results: Results) -> Int:
+    """Link a new flow with what announced it; give its protocol where that has no form of its own, else -1."""
+    place = find_expected(results.expected, flow, turn)
+    if place < 0:
+        return -1
+    row, stream = results.expected.rows[place], streams.rows[turn["stream"]]
+    flow["parent"] = row["frame"]
+    protocol = np.int64(row["protocol"])
+    octets = streams.pool.octets if turn["source"] == FROM_POOL else wire
+    if matcher.rules[protocol] == matcher.rules[protocol + 1] and matcher.kernels[protocol] < 0:
+        is_tls = turn["kind"] == DATA and begins_tls(octets, turn["at"], turn["at"] + turn["length"])
+        return -1 if is_tls else protocol
+    # What was announced needs no more than that a payload may be it.
+    for side in range(2):
+        stream["candidates"][side][protocol >> 6] |= np.uint64(1) << np.uint64(protocol & 63)
+    return -1
 
 
 @kernel
@@ -144,27 +186,27 @@ def begins_tls(octets: Wire, at: Int, end: Int) -> bool:
 def agree(stream: Row, side: Int, found: Ints, is_datagram: bool) -> Int:
     """Combine what a payload may be with what was seen before; a protocol or -1.
 
-    The other side's candidates count from its last payload; a side's own must stay alike.
+    The other side's candidates count from its last payload; a side's own must stay alike for some
+    datagrams in a row. What prepares the way in between (STUN) interrupts no row.
     """
     other = 1 - side
-    first_look = stream["looked"][side] == 0
     alike = np.int64(-1)
     both = np.int64(-1)
     for word in range(CANDIDATE_WORDS):
-        new = np.uint64(found[word])
-        if is_datagram and not first_look:
-            new = new & stream["candidates"][side][word]
-        stream["candidates"][side][word] = new
-        shared = new & stream["candidates"][other][word]
+        shared = np.uint64(found[word]) & stream["candidates"][other][word]
         if both < 0 and shared != np.uint64(0):
             both = word * 64 + lowest_bit(shared)
-        if alike < 0 and new != np.uint64(0):
-            alike = word * 64 + lowest_bit(new)
+        kept = np.uint64(found[word]) & stream["candidates"][side][word]
+        if alike < 0 and kept != np.uint64(0):
+            alike = word * 64 + lowest_bit(kept)
+    goes_on = is_datagram and alike >= 0
+    for word in range(CANDIDATE_WORDS):
+        new = np.uint64(found[word])
+        stream["candidates"][side][word] = new & stream["candidates"][side][word] if goes_on else new
+    stream["alike"][side] = min(np.int64(stream["alike"][side]) + 1, ALIKE) if goes_on else 1
     if both >= 0:
         return both
-    if is_datagram and alike >= 0 and stream["looked"][side] + 1 >= ALIKE:
-        return alike
-    return -1
+    return alike if goes_on and stream["alike"][side] >= ALIKE else -1
 
 
 @kernel
@@ -174,6 +216,31 @@ def lowest_bit(word: np.uint64) -> Int:
         if word >> np.uint64(place) & np.uint64(1):
             return place
     return 64
+
+
+@kernel
+def note_rule(flow: Row, stream: Row, matcher: Matcher, payload: Any, hint: Int, decided: Int) -> Int:  # noqa: ANN401
+    """Write down which rule told a flow, how many payloads it took, and an application; give the evidence."""
+    octets, at, end = payload
+    protocol, evidence = decided >> 8, decided & 255
+    if evidence == BY_HANDSHAKE and flow["parent"] >= 0:
+        evidence = BY_EXPECTATION
+    rule, every = np.int64(-1), matcher.rules[len(matcher.rules) - 1]
+    # First what tells the protocol, then, behind all of those, what tells an application.
+    for runs in (matcher.rules, matcher.telling):
+        fit = first_fit(matcher.lookup, runs[protocol], runs[protocol + 1], octets, at, end, hint)
+        if fit >= every and flow["application"] < 0 and matcher.told[fit - every] >= 0:
+            flow["application"] = matcher.told[fit - every]
+            flow["told"] = TOLD_BY_SIGNATURE
+        elif 0 <= fit < every:
+            rule = fit
+    if rule < 0 and matcher.kernels[protocol] >= 0:
+        rule = every + matcher.kernels[protocol]
+        evidence = BY_STRUCTURE if evidence == BY_SIGNATURE else evidence
+    if stream["outer"] < 0:
+        flow["rule"] = rule
+        flow["took"] = min(np.int64(stream["looked"][0]) + np.int64(stream["looked"][1]) + 1, 255)
+    return evidence
 
 
 def build_identify(protocols: Sequence[Protocol]) -> Kernel[..., None]:
@@ -186,7 +253,7 @@ def build_identify(protocols: Sequence[Protocol]) -> Kernel[..., None]:
         matcher, found = tools
         for word in range(CANDIDATE_WORDS):
             found[word] = 0
-        answer = look(matcher, octets, at, end, hint_of(turn), found)
+        answer = look(matcher.lookup, octets, at, end, hint_of(turn), found)
         if answer >= 0:
             sure = answer & 255
             return answer >> 8 << 8 | (BY_PORT_AND_SIGNATURE if sure == 1 else BY_SIGNATURE)
@@ -212,15 +279,20 @@ def build_identify(protocols: Sequence[Protocol]) -> Kernel[..., None]:
             octets = pool
             at = stream["held_at"][side]
             end = at + np.int64(stream["held_length"][side])
+        if flow["parent"] < 0 and stream["looked"][0] == 0 and stream["looked"][1] == 0:
+            expected = meet_expected(wire, turn, streams, flow, matcher, results)
+            if expected >= 0:
+                settle_flow(flow, stream, streams, expected, BY_EXPECTATION, matcher)
+                return
         decided = decide(octets, at, end, turn, stream, (matcher, results.found))
         if decided >= 0:
             protocol = decided >> 8
-            if flow["application"] < 0:
-                flow["application"] = tell_application(matcher, protocol, octets, at, end, hint_of(turn))
+            evidence = note_rule(flow, stream, matcher, (octets, at, end), hint_of(turn), decided)
+            decided = protocol << 8 | evidence
             if matcher.preludes[protocol] and kind == DATAGRAM:
                 note_prelude(flow, stream, streams, side, decided, matcher)
                 return
-            settle_flow(flow, stream, streams, protocol, decided & 255, matcher)
+            settle_flow(flow, stream, streams, protocol, evidence, matcher)
             if stream["state"] == DISSECTING:
                 if stream["held_length"][1 - side] > 0:
                     route_held(results, turn, 1 - side, protocol)
@@ -247,6 +319,7 @@ def build_identify(protocols: Sequence[Protocol]) -> Kernel[..., None]:
                 identify_turn(wire, turn, streams, flows.rows[turn["flow"]], matcher, results)
             elif state == WATCHED:
                 watch_turn(wire, turn, streams, flows.rows[turn["flow"]], matcher, results)
+            listen(wire, turn, streams, flows.rows[turn["flow"]], matcher, results)
         results.count[PROGRESS] = 0
 
     return identify

@@ -15,7 +15,7 @@ from sonde.decode import settings
 from sonde.dissect import Conns, Dissector, Drivers, grow_conns, make_drivers, new_conns
 from sonde.dissect.api import outs
 from sonde.flow import end_all_flows, evict_flows, make_room, sweep_flows
-from sonde.identify import ROUTED, new_results
+from sonde.identify import DISPLACED, ROUTED, new_results
 from sonde.pipeline.carry import Shard, carry_frames, new_shard
 from sonde.pipeline.group import group_ended, group_turns, new_starts
 from sonde.pipeline.means import identify_kernel
@@ -38,6 +38,8 @@ from sonde.table.flows import (
     LATEST,
     LEFT,
     NEW,
+    TOLD_BY_CERTIFICATE,
+    TOLD_BY_NAME,
     chain_all,
     free_ended,
     name_applications,
@@ -189,7 +191,7 @@ class Lane:
         take_keys(flows, none, np.empty(0, KEY))
         applications.match(np.empty(1, np.uint8), none)
         applications.match_certificates(np.empty(1, np.uint8), none)
-        name_applications(flows, none, none)
+        name_applications(flows, none, none, 0)
         close_ended(flows, streams)
         free_ended(flows)
         chain_all(flows, 0)
@@ -289,7 +291,7 @@ class Lane:
 
     def _identify(self, wire: Wire, turns: Rows, made: Yield) -> Rows:
         if len(self.results.turns) < 3 * len(turns) + 64:
-            self.results = new_results(3 * len(turns) + 64)
+            self.results = self.results._replace(turns=np.empty(3 * len(turns) + 64, TURN))
         self.results.count[ROUTED] = 0
         shard, matcher = self.shard, self.plan.matcher
         self._guard(made, self.identify, wire, turns, shard.streams, shard.flows, matcher, self.results)
@@ -368,9 +370,10 @@ class Lane:
         for column in columns(record):
             if column.field.names_application:
                 applications = self.plan.applications
-                match = applications.match if column.kind.name == "text" else applications.match_certificates
+                is_host = column.kind.name == "text"
+                match = applications.match if is_host else applications.match_certificates
                 found = match(out.text, rows[column.name])
-                name_applications(self.shard.flows, slots, found)
+                name_applications(self.shard.flows, slots, found, TOLD_BY_NAME if is_host else TOLD_BY_CERTIFICATE)
         if desk.wanted and self.plan.takes(record):
             keys = np.empty(len(rows), KEY)
             take_keys(self.shard.flows, slots, keys)
@@ -388,6 +391,7 @@ class Lane:
         found = {
             "flows_begun": int(self.shard.flows.count[NEW]),
             "held_refused": int(count[HELD_REFUSED]),
+            "announcement_displaced": int(self.results.expected.count[DISPLACED]),
             "message_too_long": int(count[TOO_LONG]),
             "early_segment_refused": int(count[AHEAD_REFUSED]),
             "stream_table_full": int(count[NO_STREAM]),

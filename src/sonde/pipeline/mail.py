@@ -7,6 +7,7 @@ time is bounded: beyond that the message that has waited longest is ended as it 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv6Address
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -27,7 +28,7 @@ from sonde.dissect.mail.chunk import (
 )
 from sonde.pipeline.lane import Batch
 from sonde.record.text import text_column, text_list_column
-from sonde.schema import Record, null_row
+from sonde.schema import Record, columns, null_row
 from sonde.table.flows import KEY
 from sonde.table.out import LENGTH_BITS, LENGTH_MASK
 from sonde.wire import Meanwhile, Rows, Wire, interpreting
@@ -199,8 +200,8 @@ class MailDesk:
                 self.open[name].is_complete = False
                 self._end(name)
 
-    def drain(self, record: type[Record]) -> tuple[Rows, Rows, list[dict[str, Any]]]:
-        """Give the rows made of one table, their flows, and their values, in the order of their first octets."""
+    def drain(self, record: type[Record]) -> tuple[Rows, Rows, dict[str, Sequence[Any]]]:
+        """Give the rows made of one table, their flows, and their columns, in the order of their first octets."""
         made = self.made[record]
         self.made[record] = Made()
         order = np.argsort(np.array(made.orders, np.int64), kind="stable")
@@ -208,7 +209,9 @@ class MailDesk:
         rows["ts"] = np.array(made.stamps, np.int64)[order]
         rows["order"] = np.array(made.orders, np.int64)[order]
         keys = np.frombuffer(b"".join([made.keys[place] for place in order]), KEY)
-        return rows, keys, [made.values[place] for place in order]
+        names = [column.name for column in columns(record)]
+        values = zip(*map(itemgetter(*names), [made.values[place] for place in order]), strict=True)
+        return rows, keys, dict(zip(names, values, strict=False))
 
 
 def server_of(high: int, low: int) -> IPv4Address | IPv6Address:

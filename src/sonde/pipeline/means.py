@@ -12,7 +12,7 @@ from functools import cache
 import numpy as np
 
 from sonde.dissect import all_dissectors
-from sonde.identify import Matcher, all_protocols, build_identify, build_matcher, told_applications
+from sonde.identify import Matcher, all_protocols, build_identify, build_matcher, rule_names, told_applications
 from sonde.schema import Protocol
 from sonde.wire import Kernel, LazyKernel, Wire, cache_folder, keep, package_stamp
 
@@ -31,6 +31,8 @@ class Means:
     matcher: Matcher
     #: The applications that its signatures tell.
     told: tuple[str, ...]
+    #: What flows tell their protocol by, by number.
+    rules: tuple[str, ...]
     #: Digest of the sources of the identification kernel.
     sources: bytes
 
@@ -69,7 +71,15 @@ def _make_means() -> Means:
             by_ip_protocol[ip_protocol] = number
     names = tuple(each.name for each in every)
     matcher = build_matcher(every, {each.protocol.name for each in all_dissectors()})
-    return Means(names, servers, by_ip_protocol, matcher, told_applications(every), build_identify(every).sources)
+    return Means(
+        names,
+        servers,
+        by_ip_protocol,
+        matcher,
+        told_applications(every),
+        rule_names(every),
+        build_identify(every).sources,
+    )
 
 
 @cache

@@ -65,6 +65,11 @@ class Plan:
         """Give protocol names by number."""
         return list(load_means().names)
 
+    @property
+    def rule_names(self) -> list[str | None]:
+        """Give names of the rules of identification by number."""
+        return list(load_means().rules)
+
     @cached_property
     def matcher(self) -> Matcher:
         """Give the compiled signatures; what no dissector of this run reads is only named."""

@@ -144,7 +144,7 @@ def _refuse_lists_that_tell_names(terms: Policy) -> None:
             if declared.names_application and terms.technique(table, name, declared) != KEEP:
                 raise PlanError(
                     f"A list of applications would tell names, and {terms.name} does not keep {table}.{name}; "
-                    "leave --applications away."
+                    "leave --names away."
                 )
 
 

@@ -16,7 +16,7 @@ from sonde.pipeline.lane import Batch, Yield, span_offsets
 from sonde.pipeline.mail import MailDesk, rehearse_mail
 from sonde.pipeline.plan import Plan, all_records, table_columns
 from sonde.pipeline.tally import Tally, add_hosts, new_sums
-from sonde.record import FlowRecord, build_columns, declared, flow_columns
+from sonde.record import FlowRecord, Names, build_columns, declared, flow_columns
 from sonde.schema import Record, columns, row_dtype, table_name
 from sonde.sink import Sink
 from sonde.table.arrow import without
@@ -135,15 +135,13 @@ class Recorder:
         """Write what messages made, if it is wanted."""
         name = table_name(record)
         rows, keys, values = self.mail.drain(record)
-        if not values or name not in self.plan.tables:
+        if not len(rows) or name not in self.plan.tables:
             return
         kinds = declared(record)
         wanted = {each for each, field in kinds.items() if self.plan.gate.keeps(name, each, field)}
         made = build_columns(
             record, rows, NO_OCTETS, keys, seed=self.plan.seed, names=wanted,
-            complete=lambda _rows, _text: {
-                column.name: [value.get(column.name) for value in values] for column in columns(record)
-            },
+            complete=lambda _rows, _text: values,
         )  # fmt: skip
         for side in ("orig", "resp"):  # what came by no capture has addresses only as far as its server told them
             unknown = (keys[f"{side}_high"] == 0) & (keys[f"{side}_low"] == 0)
@@ -175,7 +173,9 @@ class Recorder:
     def _permit_flows(self, rows: Rows) -> Permitted:
         kinds = declared(FlowRecord, is_flows=True)
         wanted = {each for each, field in kinds.items() if self.plan.gate.keeps("flows", each, field)}
-        made = flow_columns(rows, wanted, self.plan.seed, self.plan.protocol_names, self.titles)
+        made = flow_columns(
+            rows, wanted, self.plan.seed, Names(self.plan.protocol_names, self.titles, self.plan.rule_names)
+        )
         return self.plan.gate.permit("flows", {name: made[name] for name in kinds if name in made}, kinds)
 
     def _name_flows(self, rows: Rows) -> None:

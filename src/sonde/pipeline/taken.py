@@ -10,7 +10,7 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
-from sonde.pipeline.whole import MANIFEST
+from sonde.pipeline.places import MANIFEST
 
 NAME = ".taken"
 MODE = 0o600

@@ -2,7 +2,7 @@
 
 from sonde.policy.document import Fault, Registry, check_text, load_policy, read_octets
 from sonde.policy.error import PolicyError
-from sonde.policy.gate import Gate
+from sonde.policy.gate import Gate, readmit
 from sonde.policy.keys import Keys, Told, destroy_expired
 from sonde.policy.scope import Scope, in_scope, new_scope
 from sonde.policy.techniques import applied
@@ -26,4 +26,5 @@ __all__ = [
     "load_policy",
     "new_scope",
     "read_octets",
+    "readmit",
 ]

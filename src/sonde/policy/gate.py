@@ -17,8 +17,8 @@ import pyarrow as pa
 from sonde.policy.error import PolicyError
 from sonde.policy.keys import Keys
 from sonde.policy.techniques import Task, applied, transform, type_after
-from sonde.policy.terms import DROP, KEEP, Policy
-from sonde.schema import Field, Privacy
+from sonde.policy.terms import DROP, KEEP, TECHNIQUES, Policy
+from sonde.schema import CONTENT, Field, Privacy
 from sonde.table.arrow import numbers
 from sonde.table.permitted import Permitted, take_seal
 from sonde.wire import Ints
@@ -95,4 +95,21 @@ class Gate:
         return pa.concat_arrays(parts).take(numbers(back, pa.int64()))
 
 
-__all__ = ["Gate"]
+def readmit(
+    table: str, batch: pa.RecordBatch, declared: Mapping[str, Field], techniques: Mapping[str, str]
+) -> Permitted:
+    """Let records of a dataset out again, as they passed the gate when it was made.
+
+    PolicyError for a column that is not declared, or of which `techniques` (of the dataset's manifest)
+    does not say that it was let through.
+    """
+    for name in batch.schema.names:
+        of, technique = declared.get(name), techniques.get(name, DROP)
+        if not isinstance(of, Field) or of.privacy >= CONTENT:
+            raise PolicyError(f"{table}.{name} is declared by no record that may be sent; it is not sent.")
+        if technique == DROP or technique not in TECHNIQUES:
+            raise PolicyError(f"The manifest does not say what its policy did to {table}.{name}; it is not sent.")
+    return Permitted(table, batch, seal=_SEAL)
+
+
+__all__ = ["Gate", "readmit"]

@@ -1,6 +1,6 @@
 """The table `flows`: its declaration, and how rows of the flow table become columns."""
 
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -37,6 +37,7 @@ from sonde.table.flows import (
     RESET,
     SYN_ACK_SENT,
     SYN_SENT,
+    TOLD,
 )
 from sonde.table.packets import TUNNELS
 from sonde.wire import Rows
@@ -87,9 +88,13 @@ class FlowRecord(Record):
     tunnel_id: Annotated[U32, Field("VNI, TEID or session of the innermost", PROTOCOL)]
     carries: Annotated[Text, Field("Kind of tunnel that this flow is", PROTOCOL)]
     protocol: Annotated[Text, Field("Protocol, as `sonde protocols` names it", PROTOCOL)]
-    layers: Annotated[TextList, Field("Protocols inside each other, outermost first", PROTOCOL)]
+    layers: Annotated[TextList, Field("Tunnels, network, transport, application, outermost first", PROTOCOL)]
     application: Annotated[Text, Field("Application told by a name", PROTOCOL)]
     evidence: Annotated[code(dict(enumerate(EVIDENCE))), Field("How the protocol is known", PROTOCOL)]  # type: ignore[valid-type]
+    rule: Annotated[Text, Field("What told it: a signature by number, or structure", PROTOCOL)]
+    took: Annotated[U8, Field("Payloads seen until the protocol was known", PROTOCOL)]
+    application_evidence: Annotated[code(dict(enumerate(TOLD))), Field("How the application is known", PROTOCOL)]  # type: ignore[valid-type]
+    parent: Annotated[Text, Field("uid of the flow that announced this one", PROTOCOL)]
     confirmed: Annotated[Bool, Field("A dissector read it as this protocol", PROTOCOL)]
     state: Annotated[code(dict(enumerate(STATES))), Field("Connection state, Zeek's conn_state", PROTOCOL)]  # type: ignore[valid-type]
     history: Annotated[Text, Field("Events in order, Zeek's letters", PROTOCOL)]
@@ -222,10 +227,22 @@ def tunnels_column(tunnels: np.ndarray) -> pa.Array:
 
 
 def layers_column(rows: Rows, protocols: list[str | None]) -> pa.Array:
-    """Make the list of protocols inside each other."""
-    distinct, codes = encode((rows["protocol"].astype(np.int64) + 1) << 16 | (rows["inner"].astype(np.int64) + 1))
-    pairs = [(value >> 16, value & 0xFFFF) for value in distinct]
-    return spelled(codes, [[protocols[each - 1] or "" for each in pair if each] or None for pair in pairs])
+    """Make the list of protocols inside each other: tunnels, network, transport, and what they carry."""
+    tunnels, tunnel_codes = encode(rows["tunnels"])
+    carried = (rows["protocol"].astype(np.int64) + 1) << 16 | (rows["inner"].astype(np.int64) + 1)
+    below = tunnel_codes << 16 | rows["version"].astype(np.int64) << 8 | rows["transport"].astype(np.int64)
+    distinct, codes = encode(below << 32 | carried)
+    return spelled(codes, [_layers(value, tunnels, protocols) for value in distinct])
+
+
+def _layers(value: int, tunnels: list[int], protocols: list[str | None]) -> list[str]:
+    """Spell what `layers_column` packed."""
+    around = tunnels[value >> 48]
+    transport = value >> 32 & 255
+    found = [TUNNELS[around >> shift & 255] for shift in (24, 16, 8, 0) if around >> shift & 255]
+    found += [f"ipv{value >> 40 & 255}", TRANSPORTS.get(transport, str(transport))]
+    names = [protocols[each - 1] or "" for each in (value >> 16 & 0xFFFF, value & 0xFFFF) if each]
+    return found + names[:1] * (names[:1] != found[-1:]) + names[1:]
 
 
 def community_ports(rows: Rows) -> np.ndarray:
@@ -239,10 +256,25 @@ def community_ports(rows: Rows) -> np.ndarray:
     return ports | one_way.astype(np.int64) << 8 | rows["transport"].astype(np.int64)
 
 
-def flow_columns(
-    rows: Rows, wanted: set[str], seed: int, protocols: list[str | None], applications: list[str | None]
-) -> dict[str, Any]:
+class Names(NamedTuple):
+    """What numbers in flow rows stand for."""
+
+    protocols: list[str | None]
+    applications: list[str | None]
+    rules: list[str | None]
+
+
+def parent_column(frames: np.ndarray, seed: int) -> pa.Array:
+    """Make the column of names of flows that announced others; null where none did."""
+    has = np.flatnonzero(frames >= 0)
+    codes = np.full(len(frames), -1, np.int64)
+    codes[has] = np.arange(len(has))
+    return pa.DictionaryArray.from_arrays(numbers(codes, pa.int32(), codes < 0), uid_column(frames[has], seed))
+
+
+def flow_columns(rows: Rows, wanted: set[str], seed: int, named_by: Names) -> dict[str, Any]:
     """Turn flow rows into the wanted columns of FlowRecord."""
+    protocols, applications, rules = named_by
     orig, resp = halves(rows, "orig"), halves(rows, "resp")
     sizes = stream_octets(rows)
     stamp, span = pa.timestamp("ns", "UTC"), pa.duration("ns")
@@ -280,6 +312,10 @@ def flow_columns(
         "layers": lambda: layers_column(rows, protocols),
         "application": lambda: named(rows["application"].astype(np.int64), applications),
         "evidence": lambda: named(rows["evidence"].astype(np.int64), [name or None for name in EVIDENCE]),
+        "rule": lambda: named(rows["rule"].astype(np.int64), rules),
+        "took": lambda: numbers(rows["took"], pa.uint8(), rows["took"] == 0),
+        "application_evidence": lambda: named(rows["told"].astype(np.int64), [name or None for name in TOLD]),
+        "parent": lambda: parent_column(rows["parent"], seed),
         "confirmed": lambda: truths(rows["confirmed"] != 0),
         "state": lambda: named(states(rows), list(STATES)),
         "history": lambda: history_column(rows),

@@ -38,6 +38,10 @@ class Protocol:
     own_ports_only: bool = False
     #: TLS may begin inside it (STARTTLS and kin), or in what it carries.
     starts_tls: bool = False
+    #: How it announces other flows (a kind of `identify.expect`), and the protocol that comes in them.
+    announces: tuple[str, str] = ("", "")
+    #: Others are made of it and have names of their own, which come before its name.
+    is_general: bool = False
     #: Applications that use it in a way of their own: (name in applications.toml, signature).
     applications: tuple[tuple[str, Signature], ...] = ()
     #: IP protocol numbers that are this protocol by themselves (ICMP 1, IGMP 2 ...).

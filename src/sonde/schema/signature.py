@@ -120,6 +120,8 @@ class Signature:
     folded: bool = False
     #: Believe it only on a registered port.
     own_port: bool = False
+    #: The other side must agree, on registered ports too.
+    pair: bool = False
 
 
 def begins(

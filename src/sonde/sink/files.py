@@ -6,7 +6,8 @@ pipeline made aside and renames when all is well, so that output appears whole o
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from json.encoder import encode_basestring
 from pathlib import Path
 from typing import IO, Any, Protocol
 
@@ -129,21 +130,43 @@ def readable(column: pa.Array) -> pa.Array:
 def json_lines(batch: pa.RecordBatch) -> list[str]:
     """Spell the rows of a batch as JSON objects, fields without value left out."""
     columns = zip(batch.schema.names, batch.columns, strict=True)
-    spelled = [
-        (f"{spell(name)}:", [None if value is None else spell(value) for value in readable(column).to_pylist()])
-        for name, column in columns
-    ]
+    spelled = [(f"{spell(name)}:", spell_column(column)) for name, column in columns]
     return [
         "{" + ",".join([name + value for name, values in spelled if (value := values[row]) is not None]) + "}\n"
         for row in range(batch.num_rows)
     ]
 
 
+def spell_column(column: pa.Array) -> list[str | None]:
+    """Spell the values of a column as JSON, a name of a dictionary once; None for null."""
+    kind = column.type
+    if column.null_count == len(column):
+        return [None] * len(column)
+    if pa.types.is_dictionary(kind):
+        names = spell_column(column.dictionary)
+        return [None if code is None else names[code] for code in column.indices.to_pylist()]
+    write: Callable[[Any], str] = spell
+    if pa.types.is_integer(kind):
+        write = str
+    elif pa.types.is_string(kind) or pa.types.is_timestamp(kind):
+        write = encode_basestring
+    elif pa.types.is_floating(kind) or pa.types.is_duration(kind):
+        write = _spell_float
+    return [None if value is None else write(value) for value in readable(column).to_pylist()]
+
+
+#: `json.dumps` would make an encoder for each value.
+_encode = json.JSONEncoder(ensure_ascii=False).encode
+
+
 def spell(value: Any) -> str:  # noqa: ANN401
     """Spell one value as JSON."""
-    if isinstance(value, float) and not math.isfinite(value):
-        return "null"
-    return json.dumps(value, ensure_ascii=False)
+    return _spell_float(value) if isinstance(value, float) else _encode(value)
+
+
+def _spell_float(value: float) -> str:
+    """Spell a number; JSON has no word for one that is not finite (RFC 8259 §6)."""
+    return repr(value) if math.isfinite(value) else "null"
 
 
 class CsvSink:

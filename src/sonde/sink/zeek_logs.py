@@ -107,9 +107,11 @@ def conn(batch: pa.RecordBatch, state: State) -> Iterator[tuple[str, Row]]:
         yield "conn", conn_row(c, row, number)
 
 
-def services(layers: list[str] | None) -> str | None:
-    """Name protocols inside each other as Zeek does."""
-    return ",".join(dict.fromkeys(SERVICES.get(each, each) for each in layers)) if layers else None
+def services(layers: list[str] | None, protocol: str | None) -> str | None:
+    """Name protocols inside each other as Zeek does; tunnels, network and transport are none."""
+    if not layers or protocol not in layers:
+        return None
+    return ",".join(dict.fromkeys(SERVICES.get(each, each) for each in layers[layers.index(protocol) :]))
 
 
 def tunnel_row(c: dict[str, list[Any]], row: int, kind: str) -> Row:
@@ -131,7 +133,7 @@ def conn_row(c: dict[str, list[Any]], row: int, number: int) -> Row:
         "ts": seconds(c["start"][row]),
         **named,
         "proto": proto,
-        "service": services(c["layers"][row]) if c["confirmed"][row] else None,
+        "service": services(c["layers"][row], c["protocol"][row]) if c["confirmed"][row] else None,
         "duration": seconds(duration) if lasted else None,
         "orig_bytes": orig if lasted else None,
         "resp_bytes": resp if lasted else None,

@@ -61,7 +61,7 @@ def texts_column(texts: Sequence[str | None]) -> pa.Array:
     raw = [b"" if text is None else text.encode() for text in texts]
     offsets = np.zeros(len(raw) + 1, np.int32)
     np.cumsum([len(each) for each in raw], out=offsets[1:])
-    null = np.fromiter((text is None for text in texts), bool, len(raw))
+    null = np.array([text is None for text in texts], bool)
     return pa.Array.from_buffers(
         pa.string(), len(raw), [validity(null), pa.py_buffer(offsets), pa.py_buffer(b"".join(raw) or b"\0")]
     )
@@ -71,7 +71,7 @@ def lists_column(lists: Sequence[Sequence[str] | None]) -> pa.Array:
     """Make a column of lists of strings."""
     offsets = np.zeros(len(lists) + 1, np.int32)
     np.cumsum([len(each or ()) for each in lists], out=offsets[1:])
-    null = np.fromiter((each is None for each in lists), bool, len(lists))
+    null = np.array([each is None for each in lists], bool)
     values = texts_column([text for each in lists for text in each or ()])
     buffers = [validity(null), pa.py_buffer(offsets)]
     return pa.Array.from_buffers(pa.list_(pa.string()), len(lists), buffers, children=[values])
@@ -86,17 +86,39 @@ def lists_like(column: pa.ListArray, values: pa.Array) -> pa.Array:
 
 def values_column(values: Sequence[Any], kind: pa.DataType) -> pa.Array:
     """Make a column of any emitted type from Python's values; None is null."""
+    absent = values.count(None)
+    if absent == len(values):
+        return pa.nulls(len(values), kind)
     if pa.types.is_string(kind):
         return texts_column(values)
     if pa.types.is_list(kind) and pa.types.is_string(kind.value_type):
         return lists_column(values)
-    null = np.fromiter((value is None for value in values), bool, len(values))
-    plain = [0 if value is None else value for value in values]
+    null = np.array([value is None for value in values]) if absent else np.zeros(len(values), bool)
+    plain = [0 if value is None else value for value in values] if absent else values
     if pa.types.is_boolean(kind):
         return truths(np.array(plain, bool), null)
     if pa.types.is_timestamp(kind) or pa.types.is_duration(kind):
         return times(np.where(null, NO_TIME, np.array(plain, np.int64)), kind)
     return numbers(np.array(plain), kind, null)
+
+
+def plain(column: pa.Array) -> tuple[np.ndarray, np.ndarray]:
+    """Give the values of a column of numbers, times or durations, and which of them are null; without a copy."""
+    kind = column.type
+    width = "int64" if pa.types.is_timestamp(kind) or pa.types.is_duration(kind) else str(kind).replace("double", "f8")
+    rows = slice(column.offset, column.offset + len(column))
+    null = np.zeros(len(column), bool)
+    if column.null_count:
+        bits = np.frombuffer(column.buffers()[0], np.uint8)
+        null = np.unpackbits(bits, count=rows.stop, bitorder="little")[rows] == 0
+    return np.frombuffer(column.buffers()[1] or b"", width)[rows], null
+
+
+def spans(column: pa.Array) -> tuple[np.ndarray, np.ndarray]:
+    """Give the octets of a column of strings, and where each begins and the last ends; null ones are empty."""
+    _, places, text = column.buffers()
+    at = np.frombuffer(places, np.int32)[column.offset : column.offset + len(column) + 1].astype(np.int64)
+    return np.frombuffer(text if text is not None and text.size else b"\0", np.uint8), at
 
 
 def encode(values: np.ndarray) -> tuple[list[int], np.ndarray]:
@@ -144,6 +166,8 @@ __all__ = [
     "lists_like",
     "named",
     "numbers",
+    "plain",
+    "spans",
     "spelled",
     "texts_column",
     "times",

@@ -47,6 +47,8 @@ FLOW = np.dtype(
         ("protocol", "i2"),  # number in the catalogue; -1 unknown
         ("inner", "i2"),  # the protocol inside that one, after STARTTLS or CONNECT; -1 none
         ("application", "i2"),
+        ("rule", "i2"),  # what told the protocol: a signature or a kernel, see identify; -1 none
+        ("parent", "i8"),  # first frame of the flow that announced this one; -1 none
         ("vlan", "i2"),
         ("inner_vlan", "i2"),
         ("size_least", "u2", (2,)),  # IP octets of the smallest packet
@@ -63,6 +65,8 @@ FLOW = np.dtype(
         ("carries", "u1"),  # tunnel kind inside
         ("inspect", "u1"),  # payload still to be looked at
         ("evidence", "u1"),
+        ("told", "u1"),  # how the application is known
+        ("took", "u1"),  # payloads seen until the protocol was known; 0 unknown
         ("confirmed", "u1"),  # a dissector read it as this protocol
         ("partial", "u1"),  # began without SYN
         ("end_reason", "u1"),
@@ -79,8 +83,20 @@ IDLE_TIMEOUT, ACTIVE_TIMEOUT, END_DETECTED, FORCED_END, LACK_OF_RESOURCES = 1, 2
 END_REASONS = {1: "idle_timeout", 2: "active_timeout", 3: "end_detected", 4: "forced_end", 5: "lack_of_resources"}
 
 # How a protocol was found (flows.evidence).
-EVIDENCE = ("", "signature", "handshake", "expected", "port_and_signature", "ip_protocol", "tunnel")
-NO_EVIDENCE, BY_SIGNATURE, BY_HANDSHAKE, BY_EXPECTATION, BY_PORT_AND_SIGNATURE, BY_IP_PROTOCOL, BY_TUNNEL = range(7)
+EVIDENCE = ("", "signature", "handshake", "expected", "port_and_signature", "ip_protocol", "tunnel", "structure")
+(
+    NO_EVIDENCE,
+    BY_SIGNATURE,
+    BY_HANDSHAKE,
+    BY_EXPECTATION,
+    BY_PORT_AND_SIGNATURE,
+    BY_IP_PROTOCOL,
+    BY_TUNNEL,
+    BY_STRUCTURE,
+) = range(8)
+# How an application was found (flows.application_evidence).
+TOLD = ("", "signature", "name", "certificate")
+NOT_TOLD, TOLD_BY_SIGNATURE, TOLD_BY_NAME, TOLD_BY_CERTIFICATE = range(4)
 
 # Oddities of a flow (closed list; bits).
 ODDITIES = (
@@ -248,11 +264,12 @@ def take_keys(flows: Flows, slots: Ints, keys: Rows) -> None:
 
 
 @kernel
-def name_applications(flows: Flows, slots: Ints, found: Ints) -> None:
-    """Keep the first application that a flow's names tell."""
+def name_applications(flows: Flows, slots: Ints, found: Ints, told: Int) -> None:
+    """Keep the first application that a flow's names tell; `told` says what kind of name."""
     for row in range(len(slots)):
         if found[row] >= 0 and flows.rows[slots[row]]["application"] < 0:
             flows.rows[slots[row]]["application"] = found[row]
+            flows.rows[slots[row]]["told"] = told
 
 
 @kernel

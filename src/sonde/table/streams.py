@@ -11,7 +11,7 @@ import numpy as np
 from sonde.table.pool import Pool, give, new_pool, size_class, take
 from sonde.wire import Int, Ints, Row, Rows, Wire, copy, kernel
 
-CANDIDATE_WORDS = 6  # of 64 protocols each
+CANDIDATE_WORDS = 8  # of 64 protocols each
 
 STREAM_ROW = np.dtype(
     [
@@ -28,6 +28,7 @@ STREAM_ROW = np.dtype(
         ("candidates", "u8", (2, CANDIDATE_WORDS)),  # protocols that each side may be, as bits
         ("held_class", "i1", (2,)),
         ("looked", "u1", (2,)),  # payloads that identification has seen of each side
+        ("alike", "u1", (2,)),  # datagrams in a row of each side that may be the same protocol
         ("known", "u1", (2,)),  # `expected` is set
         ("state", "u1"),  # 0 free, or one of the states below
         ("midstream", "u1"),
@@ -97,6 +98,7 @@ def begin_identifying(row: Row) -> None:
         for word in range(CANDIDATE_WORDS):
             row["candidates"][side][word] = np.uint64(0)
         row["looked"][side] = 0
+        row["alike"][side] = 0
 
 
 @kernel

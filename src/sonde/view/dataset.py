@@ -7,19 +7,18 @@
 A dataset lies in a folder: the one asked for, or one that goes when the program does.
 """
 
-import json
 import shutil
 import tempfile
 import weakref
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from sonde.pipeline.account import accounted, folder_of_log
-from sonde.pipeline.places import LOCK, MANIFEST, keys_folder, parts_of
+from sonde.pipeline.places import MANIFEST, keys_folder
 from sonde.pipeline.read import Reading, find_captures, make_plan, read_captures, seed_of
+from sonde.pipeline.stored import QueryError, described
 
 if TYPE_CHECKING:
     import duckdb
@@ -28,10 +27,6 @@ if TYPE_CHECKING:
 
 MIB = 1 << 20
 T = TypeVar("T")
-
-
-class QueryError(ValueError):
-    """A question that cannot be answered; the message is for the user."""
 
 
 class Table:
@@ -201,36 +196,6 @@ def open_dataset(folder: str | Path) -> Dataset:
     return Dataset(Path(folder))
 
 
-def described(folder: Path) -> dict[str, Any]:
-    """Read the manifest of a dataset in Parquet; of the parts of a probe at work, what they have together."""
-    if not (folder / MANIFEST).exists() and (folder / LOCK).exists():
-        return _described_parts(folder)
-    try:
-        found = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
-        form, _ = found["format"], found["tables"]
-    except (OSError, ValueError, KeyError, TypeError):
-        raise QueryError(f"{folder} is no dataset of Sonde's; make one with `sonde read CAPTURE`.") from None
-    if form != "parquet":
-        raise QueryError(f"{folder} holds {form}; only a dataset in parquet can be opened.")
-    return dict(found)
-
-
-def _described_parts(folder: Path) -> dict[str, Any]:
-    """Add the manifests of parts up: tables with rows and files; how many parts there are."""
-    tables: dict[str, dict[str, Any]] = {}
-    parts = 0
-    for part in parts_of(folder):
-        with suppress(QueryError):  # deleted meanwhile, since its time is over
-            for name, entry in described(part)["tables"].items():
-                told = tables.setdefault(name, {"rows": 0, "files": []})
-                told["rows"] += entry["rows"]
-                told["files"] += [f"{part.name}/{file}" for file in entry["files"]]
-            parts += 1
-    if not parts:
-        raise QueryError(f"Nothing in Parquet is committed in {folder} yet; ask again after the next part.")
-    return {"format": "parquet", "parts": parts, "tables": {name: e for name, e in tables.items() if e["files"]}}
-
-
 def connect(folder: Path, tables: Iterable[str]) -> "duckdb.DuckDBPyConnection":
     """Make a view for each table of a dataset, and let nothing else of the machine be reached."""
     import duckdb
@@ -265,3 +230,6 @@ def ask(folder: Path, sql: str, take: "Callable[[duckdb.DuckDBPyRelation], T]") 
         raise QueryError(f"DuckDB: {lines[0] if lines else type(error).__name__}") from None
     finally:
         connection.close()
+
+
+__all__ = ["Dataset", "QueryError", "Table", "ask", "connect", "described", "open_dataset", "read"]

@@ -129,7 +129,7 @@ def _list(title: str, rows: list[Row], most: int, width: int, style: Style, *, o
         bar = "▇" * round(row.share * BAR) or "▏"
         yield (
             style((title if place == 0 else "").ljust(TITLE), BOLD)
-            + style(_printable(name).ljust(room), DIM if row.name == "unknown" else "")
+            + style(printable(name).ljust(room), DIM if row.name == "unknown" else "")
             + row.flows.rjust(count)
             + row.amount.rjust(SIZE)
             + "  "
@@ -142,7 +142,7 @@ def _list(title: str, rows: list[Row], most: int, width: int, style: Style, *, o
         yield ""
 
 
-def _printable(text: str) -> str:
+def printable(text: str) -> str:
     """Make what came from the wire harmless to a terminal."""
     return "".join(each if each.isprintable() else "?" for each in text)
 

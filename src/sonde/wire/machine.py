@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 RESULT_WORDS = 8
+FIRST_RESULT = -RESULT_WORDS - 1  # among a call's words
 ROOM = (0,) * (RESULT_WORDS + 1)
 WORD = (1 << 64) - 1
 
@@ -76,7 +77,7 @@ class Machine:
         status = self.call(base)
         if status not in (0, -2):  # -2 is how Numba returns None
             raise KernelFault(f"{self.name}: {_reason(words[-1])}")
-        return self.result(words[-RESULT_WORDS - 1 : -1])
+        return self.result(words)
 
 
 def place_results(words: "array[int]") -> int:
@@ -89,20 +90,20 @@ def place_results(words: "array[int]") -> int:
 def _results(name: str) -> Callable[["array[int]"], Any]:
     """Give what reads a result of a type, by Numba's name of it, from its words."""
     if name.startswith("UniTuple(int64"):
-        count = int(name.rsplit("x", 1)[1].rstrip(")"))
-        return lambda words: tuple(words[:count])
+        end = FIRST_RESULT + int(name.rsplit("x", 1)[1].rstrip(")"))
+        return lambda words: tuple(words[FIRST_RESULT:end])
     readers: dict[str, Callable[[array[int]], Any]] = {
         "none": lambda words: None,
-        "bool": lambda words: bool(words[0] & 1),
-        "float64": lambda words: ctypes.c_double.from_buffer(words).value,
-        "uint64": lambda words: words[0] & WORD,
-        "uint8": lambda words: words[0] & 0xFF,
+        "bool": lambda words: bool(words[FIRST_RESULT] & 1),
+        "float64": lambda words: ctypes.c_double.from_buffer(words[FIRST_RESULT:-1]).value,
+        "uint64": lambda words: words[FIRST_RESULT] & WORD,
+        "uint8": lambda words: words[FIRST_RESULT] & 0xFF,
     }
     return readers.get(name, _first)
 
 
 def _first(words: "array[int]") -> int:
-    return words[0]
+    return words[FIRST_RESULT]
 
 
 def _reason(info: int | None) -> str:

@@ -1,7 +1,7 @@
 """Payloads written from specifications, by hand: at least one for every protocol that is only named."""
 
 from tests.identify.asking import Sample
-from tests.identify.samples import applications, industry, infrastructure, media, peers, services
+from tests.identify.samples import applications, house, industry, infrastructure, media, peers, services, workshop
 
 SAMPLES: list[Sample] = [
     *infrastructure.SAMPLES,
@@ -10,4 +10,6 @@ SAMPLES: list[Sample] = [
     *industry.SAMPLES,
     *applications.SAMPLES,
     *peers.SAMPLES,
+    *workshop.SAMPLES,
+    *house.SAMPLES,
 ]

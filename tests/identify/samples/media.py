@@ -4,6 +4,13 @@ from tests.identify.asking import ONLY_PORT, PAIR, PORT, TCP, UDP, Sample, be, h
 
 SAMPLES = [
     Sample(
+        "h323",
+        TCP,
+        1503,
+        h("0300 0031 02 70 01 060008817500 07 8013800032 000100000100000100000cc001000180008000002040ef00800100000000"),
+        "H.245: what a terminal can do",
+    ),
+    Sample(
         "telegram-calls",
         UDP,
         1400,

@@ -20,5 +20,13 @@ SAMPLES = [
         h("0121010101010101") + le(10, 8) + h("01") + le(1001, 4) + le(0, 4) + le(1, 4) + le(1, 4),
         "handshake",
     ),
+    Sample(
+        "stratum",
+        TCP,
+        3333,
+        b'{"id":1,"jsonrpc":"2.0","method":"login","params":{"login":"x","pass":"y","agent":"z"}}\n',
+        "Monero's pools: JSON-RPC, named for what it is used for",
+    ),
+    Sample("ethereum", TCP, 30303, h("0150 04") + bytes(range(256)) + bytes(79), "RLPx, EIP-8: size, point", PORT),
     Sample("stratum", TCP, 3333, b'{"id": 1, "method": "mining.subscribe", "params": []}\n', "subscribe"),
 ]

@@ -45,5 +45,12 @@ PROTOCOL = Protocol(
             (At(0, b"\x04"), Number(1, 1, 0, 10), At(4, BIG), Length(74, 2, add=80, fit="within")), YES, transport="udp"
         ),
     ),
+    # IEC 61158-6-10: objects and interfaces of PROFINET share the end of their identifier, in either order of octets.
+    applications=tuple(
+        ("profinet-io", Signature((At(0, b"\x04"), At(at + skip, end)), YES, transport="udp", min_length=80))
+        for at in (8, 24)
+        for skip, end in ((1, b"\0\xa0\xde\x97\x6c\xd1\x11\x82\x71"), (0, b"\xde\xa0\0"))
+    ),
+    announces=("endpoints", "dcerpc"),
     aliases={"ndpi": ("DCERPC",), "zeek": ("dce_rpc",), "wireshark": ("dcerpc",)},
 )

@@ -1,8 +1,8 @@
-"""FTP's control connection (RFC 959; RFC 4217 for TLS). Data connections have no form of their own."""
+"""FTP's control connection (RFC 959; RFC 4217 for TLS). Data connections have no form of their own: they are announced."""
 
 from sonde.schema import MAYBE, UTF8_TEXT, YES, Has, Only, Protocol, begins
 
-PROTOCOL = Protocol(
+CONTROL = Protocol(
     "ftp",
     "File Transfer Protocol (control)",
     "RFC 959",
@@ -49,5 +49,14 @@ PROTOCOL = Protocol(
         ),
     ),
     starts_tls=True,
+    announces=("ftp", "ftp-data"),
     aliases={"ndpi": ("FTP_CONTROL", "FTPS"), "zeek": ("ftp",), "wireshark": ("ftp",)},
 )
+DATA = Protocol(
+    "ftp-data",
+    "File Transfer Protocol (data)",
+    "RFC 959",
+    transports=("tcp",),
+    aliases={"ndpi": ("FTP_DATA",), "zeek": ("ftp-data",), "wireshark": ("ftp-data",)},
+)
+PROTOCOLS = (CONTROL, DATA)

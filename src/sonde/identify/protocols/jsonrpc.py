@@ -6,6 +6,7 @@ PROTOCOL = Protocol(
     "json-rpc",
     "JSON-RPC",
     "JSON-RPC 2.0",
+    is_general=True,  # Stratum is JSON-RPC too
     signatures=(
         *begins("{", "[{", verdict=YES, parts=(Has(b'"jsonrpc":"2.0"', 1, 100),)),
         *begins("{", "[{", verdict=YES, parts=(Has(b'"jsonrpc": "2.0"', 1, 100),)),

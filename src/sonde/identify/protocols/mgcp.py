@@ -20,5 +20,6 @@ PROTOCOL = Protocol(
             own_port=True,
         ),
     ),
+    announces=("sdp", "rtp"),
     aliases={"ndpi": ("MGCP",), "wireshark": ("mgcp",)},
 )

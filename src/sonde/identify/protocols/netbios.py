@@ -3,7 +3,7 @@
 The name service (§4.2) is dissected and declared there.
 """
 
-from sonde.schema import MAYBE, YES, At, Length, Number, Only, Protocol, Signature
+from sonde.schema import MAYBE, YES, At, Has, Length, Number, Only, Protocol, Signature
 
 # RFC 1001 §14.1: 32 letters A to P spell a name of 16 octets.
 ENCODED = bytes(range(ord("A"), ord("P") + 1))
@@ -38,6 +38,8 @@ DATAGRAM = Protocol(
         Signature((Number(0, 1, 0x10, 0x12), At(8, b"\0\x8a"), Length(10, 2, add=14)), MAYBE, transport="udp"),
         Signature((Number(0, 1, 0x13, 0x16), At(8, b"\0\x8a")), MAYBE, transport="udp", own_port=True),
     ),
+    # Both names, of 34 octets each, stand between (§4.4.2); then a transaction of SMB.
+    applications=(("smb-mailslots", Signature((At(14, b"\x20"), Has(b"\xffSMB\x25", 80, 90)), YES, transport="udp")),),
     aliases={"ndpi": ("NetBIOS",), "wireshark": ("nbdgm",)},
 )
 PROTOCOLS = (SESSION, DATAGRAM)

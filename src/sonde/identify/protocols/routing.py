@@ -41,13 +41,17 @@ HSRP = Protocol(
             YES,
             transport="udp",
         ),
-        Signature(
-            (At(0, b"\0"), Number(1, 1, 0, 2), Only(2, 3, b"\0\x01\x02\x04\x08\x10"), At(7, b"\0")),
-            MAYBE,
-            transport="udp",
-            min_length=20,
-            max_length=50,
-            own_port=True,
+        # Of 20 octets, or of 50 with a digest behind.
+        *(
+            Signature(
+                (At(0, b"\0"), Number(1, 1, 0, 2), Only(2, 3, b"\0\x01\x02\x04\x08\x10"), At(7, b"\0")),
+                MAYBE,
+                transport="udp",
+                min_length=length,
+                max_length=length,
+                own_port=True,
+            )
+            for length in (20, 50)
         ),
         # Version 2: types and lengths; the state of a group, of an interface.
         Signature((At(0, b"\x01\x28\x02"), Number(5, 1, 4, 6)), YES, transport="udp", min_length=42),

@@ -56,12 +56,13 @@ RTP = Protocol(
         # RFC 8285 §4.2: the profile of one-byte extensions.
         Signature((At(0, b"\x90"), At(12, b"\xbe\xde\0")), MAYBE, transport="udp", min_length=20),
     ),
-    aliases={"ndpi": ("RTP",), "wireshark": ("rtp",)},
+    aliases={"ndpi": ("RTP", "SRTP"), "wireshark": ("rtp",)},
 )
 RTCP = Protocol(
     "rtcp",
     "RTP Control Protocol",
     "RFC 3550",
+    is_prelude=True,  # RFC 5761: RTP may come over the same ports
     identify=identify_rtcp,
     signatures=(
         Signature(

@@ -28,5 +28,6 @@ PROTOCOL = Protocol(
         *begins(*(f"{method}* RTSP/" for method in METHODS[:1]), verdict=YES),
         *begins(*METHODS, verdict=YES, parts=(Has(b" RTSP/1.0\r\n", 5, 256),)),
     ),
+    announces=("rtsp", "rtp"),
     aliases={"ndpi": ("RTSP",), "wireshark": ("rtsp",)},
 )

@@ -39,5 +39,6 @@ PROTOCOL = Protocol(
         # RFC 5626 §4.4.1: what keeps a binding alive.
         *begins("\r\n\r\n", verdict=MAYBE, max_length=4, own_port=True),
     ),
+    announces=("sdp", "rtp"),
     aliases={"ndpi": ("SIP",), "zeek": ("sip",), "wireshark": ("sip",)},
 )

@@ -30,5 +30,6 @@ PROTOCOL = Protocol(
             for option in (b"blksize\0", b"tsize\0", b"timeout\0", b"windowsize\0")
         ),
     ),
+    announces=("tftp", "tftp"),
     aliases={"ndpi": ("TFTP",), "wireshark": ("tftp",)},
 )

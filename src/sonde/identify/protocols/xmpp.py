@@ -1,6 +1,6 @@
 """XMPP (RFC 6120): a stream of XML, which its first element names."""
 
-from sonde.schema import MAYBE, UTF8_TEXT, YES, Has, Only, Protocol, begins
+from sonde.schema import MAYBE, UTF8_TEXT, YES, At, Has, Only, Protocol, Signature, begins
 
 PROTOCOL = Protocol(
     "xmpp",
@@ -25,5 +25,12 @@ PROTOCOL = Protocol(
         ),
     ),
     starts_tls=True,
+    # RFC 6120 §4.7.2: whom the stream is to.
+    applications=(
+        ("truphone", Signature((At(0, b"<"), Has(b"truphone.com", 16, 400)), YES, "orig", "tcp")),
+        ("kakaotalk", Signature((At(0, b"<"), Has(b"kakao.com", 16, 400)), YES, "orig", "tcp")),
+        ("google-chat", Signature((At(0, b"<"), Has(b'to="gmail.com"', 16, 400)), YES, "orig", "tcp")),
+        ("messenger", Signature((At(0, b"<"), Has(b"chat.facebook.com", 16, 400)), YES, "orig", "tcp")),
+    ),
     aliases={"ndpi": ("Jabber",), "zeek": ("xmpp",), "wireshark": ("xmpp",)},
 )
