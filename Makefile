@@ -8,7 +8,7 @@ EXAMPLE := examples/first-look.pcapng
 export SONDE_CACHE ?= $(CURDIR)/.cache
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-interpreted coverage lint format golden bench docs dissector clean
+.PHONY: help run test test-interpreted coverage lab lint format golden bench docs dissector clean
 
 help:  ## List the recipes
 	@echo "make RECIPE, where RECIPE is one of"
@@ -38,6 +38,9 @@ test-interpreted: .venv/stamp  ## Run the tests, kernels as plain Python
 coverage: .venv/stamp  ## Count which lines the tests run, kernels as plain Python (takes its time)
 	NUMBA_DISABLE_JIT=1 $(BIN)/python -m coverage run -m pytest -m 'not compiled and not slow'
 	$(BIN)/python -m coverage report
+
+lab: .venv/stamp  ## Run the live tests on a wire of this machine's own (needs root and namespaces; says why where not)
+	$(BIN)/python -m pytest tests/live
 
 lint: .venv/stamp  ## Check style, types and imports
 	$(BIN)/ruff check .

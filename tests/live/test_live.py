@@ -111,6 +111,29 @@ def test_vlans_filters_rings_scope_and_an_interface_that_goes_down(wire: Pair, p
     assert place.verify() == "sound"
 
 
+def test_on_loopback_each_frame_is_seen_once(wire: Pair, place: Place, kernels: Path) -> None:
+    wire.link("set", "lo", "up")
+    probe = begin(wire, place, kernels, "lo")
+    sent = wire.send([udp(34000 + number) for number in range(20)], interface="lo")
+    holds(counted(probe.end()), sent)
+    assert len(place.rows("flows", "orig_port")) == 20
+
+
+def test_when_the_interface_is_removed_it_ends_and_says_so(wire: Pair, place: Place, kernels: Path) -> None:
+    wire.link("add", "gone0", "type", "veth", "peer", "name", "gone1")
+    for each in ("gone0", "gone1"):
+        wire.link("set", each, "up")
+    probe = begin(wire, place, kernels, "gone1")
+    wire.send([udp(35000)], interface="gone0")
+    time.sleep(0.5)
+    wire.link("del", "gone0")
+    _, said = probe.process.communicate(timeout=30)
+    assert probe.process.returncode == 1
+    assert "no such interface is left" in said
+    assert place.rows("flows", "orig_port") == [(35000,)]
+    assert place.verify() == "sound"
+
+
 def test_out_of_scope_is_counted_and_not_recorded(wire: Pair, place: Place, kernels: Path) -> None:
     probe = begin(wire, place, kernels)
     far = udp(35000, source="203.0.113.9")

@@ -64,8 +64,13 @@ def test_a_part_is_a_dataset_that_the_log_told_of(tmp_path: Path, ledger: Ledger
     }  # fmt: skip
     assert told["tables"] == {"dns": {"rows": 3, "files": ["dns/part-0000.parquet"]}}
     assert (state.parts_committed, state.rows, state.sinks["parts"].written) == (2, {"dns": 6}, 6)
-    parts.commit(Account())  # nothing came: nothing is written
+    quiet = {"name": "eth0", "kind": "interface", "received": 0, "kernel_drops": 0}
+    parts.commit(Account(inputs=[quiet]))  # nothing came: nothing is written
     assert list(parts_of(parts.folder)) == [first, second]
+    parts.commit(Account(inputs=[quiet | {"received": 5, "kernel_drops": 5}]))  # what was lost is told, though
+    assert (
+        json.loads((list(parts_of(parts.folder))[2] / "manifest.json").read_text())["packets"]["dropped_by_kernel"] == 5
+    )
     ledger.close()
     assert verify(ledger.folder, own_key(ledger.folder), outputs=parts.folder).status == "sound"
     parts.close()

@@ -14,7 +14,7 @@ import numpy as np
 from sonde.decode import settings
 from sonde.dissect import Conns, Dissector, Drivers, grow_conns, make_drivers, new_conns
 from sonde.dissect.api import outs
-from sonde.flow import end_all_flows, make_room, sweep_flows
+from sonde.flow import end_all_flows, evict_flows, make_room, sweep_flows
 from sonde.identify import DISPLACED, ROUTED, new_results
 from sonde.pipeline.carry import Shard, carry_frames, new_shard
 from sonde.pipeline.group import group_ended, group_turns, new_starts
@@ -73,6 +73,7 @@ SPARE_TEXT = 1 << 20
 MOST_SWITCHES = 4  # protocols inside each other that a block can tell
 CORE_TASKS = 3  # see `Lane.tasks`
 VOLUME = ("tls", "http", "dns", "quic")  # in nearly every capture: compiled before the first of them is met
+BLOCK_FRAMES = 16384  # of a block from the wire, at most
 MOST_FAULTS = 1000  # of one kernel in one block
 
 
@@ -146,6 +147,7 @@ class Lane:
         self.starts, self.octets = new_starts(len(plan.protocol_names)), np.zeros(len(plan.protocol_names), np.int64)
         self.order = np.empty(1 << 12, np.int64)
         self.compilers = Compilers((), 0)
+        self.largest = 0  # block so far
         self.desks = [self._desk(dissector) for dissector in plan.dissectors]
         self.by_number = {desk.number: desk for desk in self.desks}
 
@@ -193,6 +195,7 @@ class Lane:
         close_ended(flows, streams)
         free_ended(flows)
         chain_all(flows, 0)
+        evict_flows(flows, 0)
         end_all_flows(flows, FORCED_END, 0, shard.limits)
         count_pending(shard.fragments)
 
@@ -226,7 +229,9 @@ class Lane:
         before = len(made.faults)
         self._guard(made, carry_frames, wire, frames, first, shard, self.turns)
         made.drops[INTERNAL] += len(made.faults) - before
-        flows = make_room(shard.flows, len(frames))
+        # Blocks of a file are alike; on the wire a large one follows a small one when a burst comes.
+        self.largest = max(self.largest, len(frames), BLOCK_FRAMES if now_ns else 0)
+        flows = make_room(shard.flows, self.largest)
         sweep_flows(flows, now_ns or int(flows.count[LATEST]), shard.limits)
         if flows is not shard.flows:
             self.shard = shard._replace(flows=flows)

@@ -34,6 +34,7 @@ from sonde.pipeline.state import UNKNOWN, Seen, State
 from sonde.policy import Policy, PolicyError
 from sonde.policy.terms import KEEP
 from sonde.sink.outlet import Bounded
+from sonde.source import SourceError
 from sonde.table.flows import LACK_OF_RESOURCES
 from sonde.table.packets import DROPS, OUT_OF_SCOPE
 from sonde.table.permitted import Permitted
@@ -54,6 +55,10 @@ class LiveInput(Input, Protocol):
 
     #: What manifests call it.
     kind: str
+
+    @property
+    def is_gone(self) -> bool:
+        """Say whether nothing can come any more, though nobody stopped it."""
 
     def stop(self) -> None:
         """Take nothing further in; `blocks` ends when all is read."""
@@ -116,10 +121,11 @@ class _Clock:
 
     offset_ns: int = field(default_factory=lambda: time.time_ns() - time.monotonic_ns())
 
-    def was_set_back(self) -> bool:
-        """Say whether it was since the last time."""
+    def set_back_ns(self) -> int:
+        """Say by how much it was since the last time; 0 where that is little."""
         before, self.offset_ns = self.offset_ns, time.time_ns() - time.monotonic_ns()
-        return self.offset_ns < before - JUMP_NS
+        back_ns = before - self.offset_ns
+        return back_ns if back_ns > JUMP_NS else 0
 
 
 class Probe:
@@ -150,7 +156,7 @@ class Probe:
         self._bounds_before: dict[str, int] = {}
         self._inputs_before: dict[str, tuple[int, int]] = {}
         self._tallied: tuple[Ints, Ints] = (np.zeros((0, 2), np.int64), np.zeros((0, 2), np.int64))
-        self._expired = False
+        self._expired = self._gone = False
         #: Called once, when frames are let in.
         self.begun: Callable[[], None] = lambda: None
         ledger.reopened = lambda log: tell_policy(log, self.plan.gate.policy)
@@ -174,6 +180,11 @@ class Probe:
         """Work until `stop`, the end of the input, or the end of the policy (then: ExpiredError)."""
         while True:
             self._run_once()
+            if self._gone:
+                self.state.phase = "stopped"
+                raise SourceError(
+                    f"{self.source.report.path}: no such interface is left; start again when one is back."
+                )
             if self._expired:
                 self.state.phase = "stopped"
                 raise ExpiredError(f"{self.plan.gate.policy.name} is not valid any more; nothing further is captured.")
@@ -304,11 +315,16 @@ class Probe:
         state.audit_entries = self.ledger.size or state.audit_entries
         state.queues["records"] = sum(self.recorder.waiting.values()) if self.recorder is not None else 0
         self.ledger.beat()
-        if self.clock.was_set_back():
-            self.ledger.append("clock.jump", {})
+        back_ns = self.clock.set_back_ns()
+        if back_ns:
+            self.ledger.append("clock.jump", {"back_ms": back_ns // 1_000_000})
             self.warn("the clock was set back: all flows are recorded as they stand, and begin anew.")
             self._reloading = not self.is_stopping
             self.source.cut()
+        if self.source.is_gone and not self._gone:
+            self._gone = True
+            self.ledger.append("degraded", {"what": "input", "reason": "no interface is left"})
+            self.source.stop()
         until = self.plan.gate.policy.valid_until
         if until is not None and until <= datetime.now(UTC) and not self._expired:
             self._expired = True
@@ -343,7 +359,7 @@ class Probe:
         self._account_inputs()
         if self.parts is not None:
             self.parts.commit(self.account)
-        elif self.account.frames:
+        elif self.account.frames or any(each["received"] for each in self.account.inputs):
             dropped = [f"{name}: {count}" for name, count in sorted(self.account.drops.items())]
             lost = sum(each["kernel_drops"] for each in self.account.inputs)
             recorded = self.account.frames - self.account.drops.total()

@@ -146,7 +146,7 @@ class Parts:
     def commit(self, account: Account) -> bool:
         """Finish the part and let it appear; say whether it did, or there was nothing to say."""
         assert self.plan is not None  # noqa: S101 - begun
-        if not account.frames and not self.rows:
+        if not account.frames and not self.rows and not any(each.get("received") for each in account.inputs):
             self._drop_aside()
             self.begin(self.plan)
             return True

@@ -21,6 +21,11 @@ class RingInput:
         self.rehearse, self.release, self.close = rings.rehearse, rings.release, rings.close
         self.stop, self.cut, self.leave = rings.stop, rings.cut, rings.leave
 
+    @property
+    def is_gone(self) -> bool:
+        """Say whether no interface that was opened is left; one that is made anew is another."""
+        return not any(each.is_there for each in self.rings.counts.values())
+
     def blocks(self, first: int = 0) -> Iterator[Block]:
         """Give blocks of frames."""
         return self.rings.blocks(first)
@@ -50,6 +55,11 @@ class PipeInput:
         self.report: SourceReport = paced.report
         self.rehearse, self.release, self.close = paced.rehearse, paced.release, paced.close
         self.stop, self.cut = paced.stop, paced.cut
+
+    @property
+    def is_gone(self) -> bool:
+        """Say no: a pipe ends by itself."""
+        return False
 
     def blocks(self, first: int = 0) -> Iterator[Block]:
         """Give blocks of frames."""

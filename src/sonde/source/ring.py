@@ -38,7 +38,7 @@ RETIRE_MS = 60  # after which the kernel gives us a block that is not full
 TICK_S = 0.1  # the longest time without a block of frames, be it an empty one
 PAUSE_S = 0.002  # between looks where the kernel says that there is something, and it is what we still hold
 LOSS_S = 1.0  # between questions for what was lost
-FRAMES_A_BLOCK = 16384
+FRAMES_A_BLOCK = 16384  # at most; see also pipeline.lane
 MAP_FIXED = 0x10
 SMALLEST_FRAME = 96  # octets in a ring block that any frame takes, its header included
 
