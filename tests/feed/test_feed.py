@@ -33,7 +33,8 @@ def message(subject: str, to: str = "bob@example.org", size: int = 100) -> bytes
 
 
 def rows(folder: Path, table: str = "mail") -> list[dict]:
-    return [row for part in sorted(folder.rglob(f"{table}/*.parquet")) for row in pq.read_table(part).to_pylist()]
+    parts = [each for each in sorted(folder.rglob(f"{table}/*.parquet")) if ".partial" not in each.parts]
+    return [row for part in parts for row in pq.read_table(part).to_pylist()]
 
 
 @pytest.fixture
