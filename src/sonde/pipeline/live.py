@@ -311,7 +311,7 @@ class Probe:
                 self.account.bounds[name] = self.account.bounds.get(name, 0) + more
         self._look_at_flows()
         for outlet in self.outlets:
-            _tell_outlet(state, outlet)
+            tell_outlet(state, outlet)
         state.audit_entries = self.ledger.size or state.audit_entries
         state.queues["records"] = sum(self.recorder.waiting.values()) if self.recorder is not None else 0
         self.ledger.beat()
@@ -461,7 +461,7 @@ def memory_octets() -> int:
     return pages * os.sysconf("SC_PAGE_SIZE")
 
 
-def _tell_outlet(state: State, outlet: Bounded) -> None:
+def tell_outlet(state: State, outlet: Bounded) -> None:
     """Write what became of an outlet's rows into the state."""
     told: dict[str, Any] = dict(outlet.tally())
     sink = state.sink(outlet.name)
@@ -470,4 +470,4 @@ def _tell_outlet(state: State, outlet: Bounded) -> None:
     state.queues[outlet.name] = int(told["waiting_batches"])
 
 
-__all__ = ["ExpiredError", "LiveInput", "Probe", "Terms", "check_live"]
+__all__ = ["ExpiredError", "LiveInput", "Probe", "Terms", "check_live", "tell_outlet"]

@@ -19,7 +19,7 @@ from sonde.flow import Limits
 from sonde.pipeline.account import accounted, folder_of_log
 from sonde.pipeline.filters import check_filter
 from sonde.pipeline.ledger import Ledger
-from sonde.pipeline.live import LiveInput, Probe, Terms, check_live
+from sonde.pipeline.live import LiveInput, Probe, Terms, check_live, tell_outlet
 from sonde.pipeline.parts import FORMATS, Parts, Warn
 from sonde.pipeline.places import keys_folder
 from sonde.pipeline.plan import MIB, Plan
@@ -205,6 +205,7 @@ def _probe(options: Options, source: LiveInput, ledger: Ledger, state: State) ->
     finally:
         for outlet in outlets:
             outlet.close()
+            tell_outlet(state, outlet)  # what it still sent meanwhile
         if parts is not None:
             parts.close()
 
