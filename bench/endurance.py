@@ -1,9 +1,12 @@
 """Measure how a probe stands load that lasts: memory, losses and what stays right, each case by itself.
 
     python bench/endurance.py steady [--minutes 30] [--flows 200000] [--rate 30000]
+    python bench/endurance.py flood | half-open | collide | kills
 
-Needs root, network namespaces and tcpreplay. `steady` keeps so many flows open by replaying a capture of them in a
-loop, and samples the probe each ten seconds. The account is the sender's count against the probe's.
+Needs root; `steady` and `kills` need network namespaces, and `steady` tcpreplay. `steady` keeps so many flows open by
+replaying a capture of them in a loop, and samples the probe each ten seconds; the account is the sender's count
+against the probe's. `flood` and `half-open` come through a pipe (`sonde live -`), `collide` from a file (`sonde read`):
+what is measured there is the tables, not the wire. `kills` kills the probe at random moments under traffic.
 """
 
 import argparse
@@ -17,13 +20,17 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "bench")]
 
-from live import prepare  # noqa: E402 - found from here
+from assault import besiege, collide  # noqa: E402 - found from here
+from kills import kill_often  # noqa: E402
+from live import prepare  # noqa: E402
 
 from lab.crowd import crowd, write_capture  # noqa: E402
 from lab.pair import Pair, obstacle  # noqa: E402
@@ -38,18 +45,7 @@ COLUMNS = ("seconds", "rss_mib", "flows", "received", "kernel_drops", "unaccount
 
 def main() -> int:
     """Run the case that was asked for."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    cases = parser.add_subparsers(dest="case", required=True)
-    one = cases.add_parser("steady", help="many flows that stay open")
-    one.add_argument("--minutes", type=float, default=30)
-    one.add_argument("--flows", type=int, default=200_000)
-    one.add_argument("--passing", type=int, default=5_000, help="flows that begin and end in each loop")
-    one.add_argument("--rate", type=int, default=30_000, help="packets a second")
-    one.add_argument("--memory", default="512M")
-    one.add_argument("--ring", default="128M")
-    one.add_argument("--csv", type=Path, default=Path("endurance.csv"))
-    one.set_defaults(run=steady)
-    args = parser.parse_args()
+    args = arguments().parse_args()
     if why_not := obstacle():
         print(f"Not measured: {why_not}.")
         return 1
@@ -57,6 +53,43 @@ def main() -> int:
         folder = Path(name)
         folder.chmod(0o777)
         return int(args.run(args, folder))
+
+
+def arguments() -> argparse.ArgumentParser:
+    """Give the cases and what each can be told."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    cases = parser.add_subparsers(dest="case", required=True)
+    one = cases.add_parser("steady", help="many flows that stay open")
+    one.add_argument("--minutes", type=float, default=30)
+    one.add_argument("--flows", type=int, default=200_000)
+    one.add_argument("--passing", type=int, default=5_000, help="flows that begin and end in each loop")
+    one.add_argument("--rate", type=int, default=30_000, help="packets a second")
+    one.add_argument("--csv", type=Path, default=Path("endurance.csv"))
+    _terms(one, steady, "512M")
+    for name, count, memory in (("flood", 5_000_000, "128M"), ("half-open", 1_000_000, "512M")):
+        one = cases.add_parser(name, help="hostile flows with real ones among them")
+        one.add_argument("--flows", type=int, default=count)
+        one.add_argument("--real", type=int, default=500)
+        one.add_argument("--rate", type=int, default=200_000, help="packets a second, by the capture's clock")
+        one.add_argument("--lanes", default="1")
+        _terms(one, besiege, memory)
+    one = cases.add_parser("collide", help="flows that an unkeyed hash would put into one bucket")
+    one.add_argument("--flows", type=int, default=200_000)
+    one.add_argument("--times", type=int, default=5, help="packets of each flow")
+    one.add_argument("--rounds", type=int, default=3)
+    one.set_defaults(run=collide)
+    one = cases.add_parser("kills", help="kill -9 at random moments")
+    one.add_argument("--kills", type=int, default=50)
+    one.add_argument("--seed", type=int, default=1)
+    one.add_argument("--roll", default="1")
+    _terms(one, partial(kill_often, start=start_probe), "512M")
+    return parser
+
+
+def _terms(parser: argparse.ArgumentParser, run: Callable[..., int], memory: str) -> None:
+    parser.add_argument("--memory", default=memory)
+    parser.add_argument("--ring", default="128M")
+    parser.set_defaults(run=run)
 
 
 def steady(args: argparse.Namespace, folder: Path) -> int:
@@ -94,21 +127,22 @@ def first_frames(capture: Path, octets: int = 4 << 20) -> Path:
     return place
 
 
-def start_probe(pair: Pair, folder: Path, args: argparse.Namespace) -> Any:
-    """Start the probe with all tables, and wait until it lets frames in."""
+def start_probe(pair: Pair, folder: Path, args: argparse.Namespace, *, wait: bool = True) -> Any:
+    """Start the probe with all tables, and wait until it lets frames in; what it said until then is in `said`."""
     pair.link("set", "lo", "up")
     places = {"output": folder / "out", "audit": folder / "audit", "keys": folder / "keys"}
     terms = {"policy": folder / "bench.toml", "signers": folder / "signers", "metrics": str(PORT)}
     options = {**places, **terms, "ring": args.ring, "memory": args.memory, "user": "nobody", "keep-free": "0%"}
+    options["roll"] = getattr(args, "roll", "60")
     words = [word for name, value in options.items() for word in (f"--{name}", str(value))]
     cache = {"SONDE_CACHE": os.environ.get("SONDE_CACHE", str(ROOT / ".cache"))}
-    probe = pair.start(sys.executable, "-m", "sonde.cli.main", "live", pair.watched, *words, environment=cache)
-    said = ""
-    while "watching" not in said:
-        line = probe.stderr.readline() if probe.stderr else ""
-        said += line
+    probe: Any = pair.start(sys.executable, "-m", "sonde.cli.main", "live", pair.watched, *words, environment=cache)
+    probe.said = ""
+    while wait and "watching" not in probe.said:
+        line = probe.stderr.readline()
+        probe.said += line
         if not line:
-            raise RuntimeError(f"the probe did not start: {said}")
+            raise RuntimeError(f"the probe did not start: {probe.said}")
     return probe
 
 
