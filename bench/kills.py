@@ -129,4 +129,4 @@ def boots(folder: Path) -> Counter[str]:
     note = (folder / "audit/checkpoint").read_bytes()
     entries = read_log(folder / "audit", read_checkpoint(split_note(note)[0]).size, []).entries()
     found = (json.loads(octets) for _, octets in entries)
-    return Counter(str(each["body"].get("previous", each["body"])) for each in found if each["type"] == "boot")
+    return Counter(str(each["data"]["previous"]) for each in found if each["type"] == "boot")

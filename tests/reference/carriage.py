@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from sonde.decode import settings
-from sonde.flow import Limits, end_all_flows, make_room, sweep_flows
+from sonde.flow import Limits, end_flows, make_room, sweep_flows
 from sonde.pipeline.carry import carry_frames, new_shard
 from sonde.policy import Network, new_scope
 from sonde.reassemble import (
@@ -87,7 +87,7 @@ class Carriage:
     def finish(self) -> None:
         """End every flow."""
         flows = self.shard.flows
-        end_all_flows(flows, FORCED_END, int(flows.count[LATEST]), self.shard.limits)
+        end_flows(flows, np.flatnonzero(flows.rows["used"] == 1), FORCED_END, int(flows.count[LATEST]), self.shard.limits)
         self.shard.chosen[TURNS] = 0
         self._settle(np.zeros(1, np.uint8))
 
