@@ -89,17 +89,20 @@ def kill_often(args: argparse.Namespace, folder: Path, start: Callable[..., Any]
 def conclude(args: argparse.Namespace, folder: Path, lives: list[tuple[float, float]], sent: dict[int, float]) -> None:
     """Say how old the oldest lookup was that a kill cost, of those sent while the probe was watching."""
     kept = recorded(folder / "out")
-    oldest, lost, due = 0.0, 0, 0
+    oldest, lost, due, holes = 0.0, 0, 0, 0
     for watching, killed in lives:
         mine = [(number, when) for number, when in sent.items() if watching and watching <= when < (killed or 1e12)]
         missing = [when for number, when in mine if number not in kept]
         due, lost = due + len(mine), lost + len(missing)
+        newest = max((when for number, when in mine if number in kept), default=0.0)
+        holes += sum(when < newest for when in missing)
         if missing and not killed:
             print(f"{len(missing)} lookups of the life that was not killed are missing")
         if missing and killed:
             oldest = max(oldest, killed - min(missing))
     print(f"{args.kills} kills, {len(lives) - 1} restarts succeeded after them, parts of {args.roll} s")
     print(f"lookups sent while it watched {due:,}, lost {lost:,}; the oldest lost was {oldest:.2f} s before its kill")
+    print(f"lost though a later one of the same life was kept: {holes}")
 
 
 def recorded(output: Path) -> set[int]:
