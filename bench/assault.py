@@ -43,7 +43,9 @@ def besiege(args: argparse.Namespace, folder: Path) -> int:
     print(said)
     print(f"{frames / (time.monotonic() - began):,.0f} frames/s with the start of the process in it")
     growth = [round(seen[len(seen) * share // 100] / MIB) for share in (10, 25, 50, 75, 90)]
-    print(f"most memory {max(seen) / MIB:,.0f} MiB with --memory {args.memory}; by tenth, quarters, nine tenths: {growth}")
+    print(
+        f"most memory {max(seen) / MIB:,.0f} MiB with --memory {args.memory}; by tenth, quarters, nine tenths: {growth}"
+    )
     tell_real(folder / "out", args.real)
     return watcher.returncode
 

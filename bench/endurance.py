@@ -127,7 +127,7 @@ def first_frames(capture: Path, octets: int = 4 << 20) -> Path:
     return place
 
 
-def start_probe(pair: Pair, folder: Path, args: argparse.Namespace, *, wait: bool = True) -> Any:
+def start_probe(pair: Pair, folder: Path, args: argparse.Namespace, *, wait: bool = True) -> Any:  # noqa: ANN401 - Popen, and `said`
     """Start the probe with all tables, and wait until it lets frames in; what it said until then is in `said`."""
     pair.link("set", "lo", "up")
     places = {"output": folder / "out", "audit": folder / "audit", "keys": folder / "keys"}
@@ -146,7 +146,9 @@ def start_probe(pair: Pair, folder: Path, args: argparse.Namespace, *, wait: boo
     return probe
 
 
-def sample(pair: Pair, process: int, sender: Any, place: Path, before: int) -> list[dict[str, float]]:
+def sample(
+    pair: Pair, process: int, sender: "subprocess.Popen[str]", place: Path, before: int
+) -> list[dict[str, float]]:
     """Note what the probe says of itself, and what the system says of it, while the sender runs."""
     rows: list[dict[str, float]] = []
     began = time.monotonic()

@@ -81,8 +81,8 @@ def kill_often(args: argparse.Namespace, folder: Path, start: Callable[..., Any]
     lives.append((last, 0.0))
     conclude(args, folder, lives, asker.sent)
     print(f"verdicts after each kill: {dict(verdicts)}; at the end: {ended}")
-    print(f"starts that told of an unfinished part: {told_parts} of {args.kills}; boots by how the last run ended:", end="")
-    print(f" {dict(boots(folder))}")
+    print(f"starts that told of an unfinished part: {told_parts} of {args.kills}")
+    print(f"boots by how the last run ended: {dict(boots(folder))}")
     return 0 if ended == "sound" else 1
 
 
@@ -110,7 +110,7 @@ def recorded(output: Path) -> set[int]:
     import duckdb  # noqa: PLC0415 - of the extra [dev]
 
     files = f"read_parquet('{output}/*/dns/*.parquet', union_by_name = true)"
-    rows = duckdb.sql(f"select distinct query from {files}").fetchall()
+    rows = duckdb.sql(f"from {files}").project("query").fetchall()
     return {int(name.split(".")[0].removeprefix("host")) for (name,) in rows}
 
 

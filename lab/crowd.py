@@ -30,7 +30,7 @@ def write_capture(path: Path, frames: Iterable[bytes], tick_ns: int = TICK_NS) -
     count = 0
     with path.open("wb", buffering=1 << 20) as file:
         file.write(struct.pack("<IHHiIII", 0xA1B23C4D, 2, 4, 0, 0, 65535, 1))
-        for count, frame in enumerate(frames, 1):  # noqa: B007 - the number of the last one is given back
+        for count, frame in enumerate(frames, 1):
             seconds, rest = divmod(count * tick_ns, 1_000_000_000)
             file.write(struct.pack("<IIII", 1_760_000_000 + seconds, rest, len(frame), len(frame)))
             file.write(frame)

@@ -108,7 +108,7 @@ def xor_collisions(count: int) -> Iterator[tuple[int, int, int, int]]:
 
 def no_collisions(count: int) -> Iterator[tuple[int, int, int, int]]:
     """Give ends of as many UDP flows that nobody chose."""
-    chance = random.Random(7)  # noqa: S311 - no secret
+    chance = random.Random(7)
     found = 0
     while found < count:
         destination = chance.getrandbits(32)
@@ -119,7 +119,7 @@ def no_collisions(count: int) -> Iterator[tuple[int, int, int, int]]:
 
 def usual(address: int) -> bool:
     """Say whether an address could be a host's on the Internet, and is none of our clients'."""
-    return 0 < address >> 24 < 224 and address >> 24 not in {10, 127}  # noqa: PLR2004 - RFC 1122 §3.2.1.3
+    return 0 < address >> 24 < 224 and address >> 24 not in {10, 127}
 
 
 def rounds(ends: Iterable[tuple[int, int, int, int]], times: int) -> Iterator[bytes]:

@@ -1,6 +1,6 @@
 """What is meant to bring the flow table down: chosen collisions, and floods larger than the table."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from functools import reduce
 from operator import xor
 from pathlib import Path
@@ -29,7 +29,6 @@ def octets(ends: Ends) -> bytes:
     source, destination, source_port, port = ends
     return b"".join((source.to_bytes(4, "big"), destination.to_bytes(4, "big"), source_port.to_bytes(2, "big"),
                      port.to_bytes(2, "big"), b"\x11"))  # fmt: skip
-
 
 
 def test_the_collisions_are_some() -> None:

@@ -34,7 +34,6 @@ from sonde.schema import Record, columns, once, row_dtype
 from sonde.table.flows import (
     ENDED,
     FORCED_END,
-    FRESH,
     KEY,
     LATEST,
     LEFT,
@@ -45,6 +44,7 @@ from sonde.table.flows import (
     free_ended,
     name_applications,
     new_flows,
+    open_slots,
     take_keys,
 )
 from sonde.table.out import (
@@ -246,9 +246,7 @@ class Lane:
         """
         shard = self.shard
         shard.undecoded[FRAGMENT_INCOMPLETE] += int(count_pending(shard.fragments))
-        rows, latest = shard.flows.rows[: shard.flows.count[FRESH]], int(shard.flows.count[LATEST])
-        slots = np.flatnonzero(rows["used"] == 1)
-        slots = slots[np.argsort(rows["frame"][slots], kind="stable")]
+        slots, latest = open_slots(shard.flows), int(shard.flows.count[LATEST])
         for first in range(0, max(1, len(slots)), ENDED_AT_ONCE):
             made = Yield([], shard.flows.rows[:0], np.zeros(len(DROPS), np.int64))
             end_flows(shard.flows, np.sort(slots[first : first + ENDED_AT_ONCE]), FORCED_END, latest, shard.limits)
