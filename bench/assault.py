@@ -6,8 +6,10 @@ import re
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 from live import prepare, usage_of
 
@@ -21,8 +23,11 @@ PATIENCE_S = 600
 KINDS = {"nobody's choice": no_collisions, "one CRC-32": crc_collisions, "one exclusive or": xor_collisions}
 
 
-def besiege(args: argparse.Namespace, folder: Path) -> int:
-    """Pipe a flood with real conversations in it to `sonde live -`, and say which of these were recorded."""
+def besiege(args: argparse.Namespace, folder: Path, start: Callable[..., Any]) -> int:
+    """Show a probe a flood with real conversations in it, by a pipe or on the wire; say which of these it recorded.
+
+    A pipe waits for the probe, a wire does not: there frames may be lost, and are counted.
+    """
     capture = folder / "flood.pcap"
     made = flood if args.case == "flood" else half_open
     frames = write_capture(capture, made(args.flows, real(args.real)), tick_ns=1_000_000_000 // args.rate)
@@ -30,24 +35,41 @@ def besiege(args: argparse.Namespace, folder: Path) -> int:
     write_capture(sample, made(1_000, real(20)))
     prepare(folder, sample)
     print(f"{frames:,} frames, {args.flows:,} hostile flows, {args.real} real ones", flush=True)
-    cache = {"SONDE_CACHE": os.environ.get("SONDE_CACHE", str(ROOT / ".cache"))}
-    with Pair("sonde-assault") as pair:  # for the user and what it can read, not for the wire
-        piped = ("sh", "-c", f'exec "$@" < {capture}', "sh", *probe_words(folder, args.memory, args.lanes))
-        watcher = pair.start(*piped, environment=cache)
-        began, seen = time.monotonic(), [0]
-        while watcher.poll() is None:
-            with suppress(OSError, IndexError):  # it ended meanwhile
-                seen.append(usage_of(watcher.pid)[1] or seen[-1])
-            time.sleep(0.2)
+    with Pair("sonde-assault") as pair:  # for a pipe too: there is what lets another user read what the probe is of
+        sender = None
+        if args.wire:
+            watcher = start(pair, folder, args)
+            sender = pair.start("tcpreplay", "-q", f"--pps={args.rate}", "-i", pair.sender, capture)
+        else:
+            cache = {"SONDE_CACHE": os.environ.get("SONDE_CACHE", str(ROOT / ".cache"))}
+            words = probe_words(folder, args.memory, args.lanes)
+            watcher = pair.start("sh", "-c", f'exec "$@" < {capture}', "sh", *words, environment=cache)
+        began = time.monotonic()
+        peaks = follow(watcher, sender)
+        took = time.monotonic() - began
         said = watcher.communicate(timeout=PATIENCE_S)[1]
+        if args.wire:
+            print(f"sent {pair.counted(pair.sender, 'tx_packets'):,}")
     print(said)
-    print(f"{frames / (time.monotonic() - began):,.0f} frames/s with the start of the process in it")
-    growth = [round(seen[len(seen) * share // 100] / MIB) for share in (10, 25, 50, 75, 90)]
-    print(
-        f"most memory {max(seen) / MIB:,.0f} MiB with --memory {args.memory}; by tenth, quarters, nine tenths: {growth}"
-    )
+    print(f"{frames / took:,.0f} frames/s, the time that it takes to start or to end in it")
+    grown = [round(peaks[len(peaks) * share // 100] / MIB) for share in (10, 25, 50, 75, 90)]
+    print(f"most memory {max(peaks) / MIB:,.0f} MiB with --memory {args.memory}; as time went {grown}")
     tell_real(folder / "out", args.real)
-    return watcher.returncode
+    return int(watcher.returncode)
+
+
+def follow(watcher: "subprocess.Popen[str]", sender: "subprocess.Popen[str] | None") -> list[int]:
+    """Note the most memory that a probe had so far, until it ends; it is told to when its sender is through."""
+    peaks, told = [0], False
+    while watcher.poll() is None:
+        with suppress(OSError, IndexError):  # it ended meanwhile
+            peaks.append(usage_of(watcher.pid)[1] or peaks[-1])
+        time.sleep(0.2)
+        if sender is not None and sender.poll() is not None and not told:
+            time.sleep(3)
+            watcher.terminate()
+            told = True
+    return peaks
 
 
 def probe_words(folder: Path, memory: str, lanes: str) -> list[str]:

@@ -5,8 +5,9 @@
 
 Needs root; `steady` and `kills` need network namespaces, and `steady` tcpreplay. `steady` keeps so many flows open by
 replaying a capture of them in a loop, and samples the probe each ten seconds; the account is the sender's count
-against the probe's. `flood` and `half-open` come through a pipe (`sonde live -`), `collide` from a file (`sonde read`):
-what is measured there is the tables, not the wire. `kills` kills the probe at random moments under traffic.
+against the probe's. `flood` and `half-open` come through a pipe (`sonde live -`), or with `--wire` by tcpreplay;
+`collide` comes from a file (`sonde read`). With pipe and file the tables are measured, not the wire.
+`kills` kills the probe at random moments under traffic.
 """
 
 import argparse
@@ -72,7 +73,8 @@ def arguments() -> argparse.ArgumentParser:
         one.add_argument("--real", type=int, default=500)
         one.add_argument("--rate", type=int, default=200_000, help="packets a second, by the capture's clock")
         one.add_argument("--lanes", default="1")
-        _terms(one, besiege, memory)
+        one.add_argument("--wire", action="store_true", help="over virtual Ethernet, and not by a pipe")
+        _terms(one, partial(besiege, start=start_probe), memory)
     one = cases.add_parser("collide", help="flows that an unkeyed hash would put into one bucket")
     one.add_argument("--flows", type=int, default=200_000)
     one.add_argument("--times", type=int, default=5, help="packets of each flow")
