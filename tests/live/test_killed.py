@@ -6,10 +6,12 @@ import threading
 import time
 from pathlib import Path
 
+import pytest
+
 from lab.crowd import lookup
 from tests.live.bench import Pair, Place, Running, environment, needs_wire
 
-pytestmark = needs_wire
+pytestmark = [needs_wire, pytest.mark.compiled]
 
 KILLS = 5
 OURS = 'cidr = "10.0.0.0/8"\nrole = "clients"\n'
@@ -40,6 +42,7 @@ def test_kills_at_random_moments_cost_the_newest_records_and_no_more(wire: Pair,
                 starting.wait(10)
                 continue
             probe = Running(wire.start(*words, environment=environment(kernels)))
+            assert ("the run before did not end itself" in probe.said) == (turn > 0)
             first = len(sent) + 2  # the one after that on its way now
             time.sleep(chance.uniform(0.3, 3.5))
             lives.append((first, len(sent)))
@@ -53,6 +56,7 @@ def test_kills_at_random_moments_cost_the_newest_records_and_no_more(wire: Pair,
         asker.join(10)
     lives.append((first, len(sent)))
     said = probe.end()
+    assert "the run before did not end itself" in said
     assert probe.process.returncode == 0, said
     kept = {int(name.split(".")[0].removeprefix("host")) for (name,) in place.rows("dns", "query")}
     for first, last in lives:

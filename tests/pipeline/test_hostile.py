@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import sonde
-from lab.crowd import Frames, lookup, talk, web, write_capture
+from lab.crowd import Frames, ends_of, lookup, talk, web, write_capture
 from lab.floods import crc_collisions, flood, half_open, no_collisions, real, rounds, xor_collisions
 from sonde.decode import decode, settings
 from sonde.source import open_source
@@ -23,6 +23,8 @@ REAL = 60
 SMALL = 16 << 20  # octets of flow table: room for some thirty thousand flows
 
 Ends = tuple[int, int, int, int]
+
+pytestmark = pytest.mark.compiled
 
 
 def octets(ends: Ends) -> bytes:
@@ -69,6 +71,16 @@ def test_of_a_flood_larger_than_the_table_all_is_recorded(
         names = {row["query"] for row in dataset.dns.to_pylist()}
     assert paths == {f"/page/{number}" for number in range(5 << 20, (5 << 20) + REAL) if number % 2}
     assert names == {f"host{number}.example.com" for number in range(5 << 20, (5 << 20) + REAL) if number % 2 == 0}
+
+
+def test_lanes_may_have_unlike_numbers_of_flows_to_end(tmp_path: Path) -> None:
+    """All flows of two hosts are one lane's: it ends them in several steps, while the others have none."""
+    capture = tmp_path / "two_hosts.pcap"
+    source, out, destination, port = ends_of(1, 9000)
+    write_capture(capture, rounds(((source, out + number, destination, port) for number in range(2 * FLOWS)), 1))
+    with sonde.read(capture, tables=["flows"], policy="clear", lanes=3) as dataset:
+        found = dataset.query("select count(*) as flows, count(distinct orig_port) as ports from flows").to_pylist()
+    assert found == [{"flows": 2 * FLOWS, "ports": 2 * FLOWS}]
 
 
 def test_the_makers_of_conversations_are_believed(tmp_path: Path) -> None:

@@ -118,7 +118,7 @@ class Plan:
 
     @property
     def most_flows(self) -> int:
-        """Give how many flows the memory budget allows (half of it is theirs)."""
+        """Give how many flows the memory budget allows."""
         return max(FEWEST_FLOWS, self.memory // self.lanes // FLOW_OCTETS)
 
 
