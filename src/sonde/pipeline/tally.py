@@ -30,7 +30,7 @@ class Sums(NamedTuple):
 def new_sums(protocols: int, applications: int) -> Sums:
     """Make empty sums for so many protocols and applications."""
     count = np.zeros(5, np.int64)
-    count[KEY] = int.from_bytes(os.urandom(7), "big")
+    count[KEY] = new_key()
     return Sums(
         count,
         np.zeros((protocols + 1, 2), np.int64),
@@ -38,6 +38,11 @@ def new_sums(protocols: int, applications: int) -> Sums:
         np.zeros(len(ODDITIES), np.int64),
         np.zeros(MOST_HOSTS, HOST),
     )
+
+
+def new_key() -> int:
+    """Give a secret that decides where hosts have their places."""
+    return int.from_bytes(os.urandom(7), "big")
 
 
 @kernel
@@ -143,7 +148,11 @@ class Tally:
         return {(high, low): [octets] for high, low, octets, _ in used.tolist()}
 
     def add(self, rows: Rows) -> None:
-        """Add flow rows; make room where hosts begin to find none."""
+        """Add flow rows; make room where hosts begin to find none.
+
+        The hosts that stay get new places: of many with the same octets those stay that were side by side, and
+        under the same key they would be so again, a run of thousands for all others to walk along.
+        """
         add_flows(rows, self.sums)
         hosts = self.sums.hosts
         if self.sums.count[HOSTS] * 4 < len(hosts) * 3:
@@ -151,6 +160,7 @@ class Tally:
         heaviest = hosts[np.argsort(hosts["octets"])[-MOST_HOSTS // 4 :]].copy()
         hosts[:] = 0
         self.sums.count[HOSTS] = 0
+        self.sums.count[KEY] = new_key()
         add_hosts(heaviest, self.sums)
 
     def add_names(self, counts: dict[str, int]) -> None:
