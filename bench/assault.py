@@ -39,7 +39,8 @@ def besiege(args: argparse.Namespace, folder: Path, start: Callable[..., Any]) -
         sender = None
         if args.wire:
             watcher = start(pair, folder, args)
-            sender = pair.start("tcpreplay", "-q", f"--pps={args.rate}", "-i", pair.sender, capture)
+            speed = "--topspeed" if args.topspeed else f"--pps={args.rate}"
+            sender = pair.start("tcpreplay", "-q", speed, "-i", pair.sender, capture)
         else:
             cache = {"SONDE_CACHE": os.environ.get("SONDE_CACHE", str(ROOT / ".cache"))}
             words = probe_words(folder, args.memory, args.lanes)

@@ -74,6 +74,7 @@ def arguments() -> argparse.ArgumentParser:
         one.add_argument("--rate", type=int, default=200_000, help="packets a second, by the capture's clock")
         one.add_argument("--lanes", default="1")
         one.add_argument("--wire", action="store_true", help="over virtual Ethernet, and not by a pipe")
+        one.add_argument("--topspeed", action="store_true", help="on the wire as fast as the sender can")
         _terms(one, partial(besiege, start=start_probe), memory)
     one = cases.add_parser("collide", help="flows that an unkeyed hash would put into one bucket")
     one.add_argument("--flows", type=int, default=200_000)
