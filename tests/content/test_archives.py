@@ -116,7 +116,7 @@ def test_bounds_are_kept_and_told(monkeypatch: pytest.MonkeyPatch) -> None:
     found = watch(held.getvalue())
     assert (found.count, found.names, found.odd) == (9, ["0.txt", "1.txt", "2.txt"], {"members_cut"})
     monkeypatch.setattr(archives, "MOST_STEPS", 4)
-    assert watch(held.getvalue()).odd == {"members_cut", "archive_cut"}
+    assert watch(held.getvalue()).odd == {"archive_cut"}
     monkeypatch.setattr(archives, "MOST_HEADER", 10)
     assert watch(rar_4(0)).odd == {"archive_cut"}
 
