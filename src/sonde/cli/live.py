@@ -41,6 +41,8 @@ def add_live(commands: Subparsers) -> None:
     add("--ring", type=octets, default="128M", metavar="SIZE", help="memory for frames, each interface (default: 128M)")
     add("--rings", type=rings, default=1, metavar="N", help="rings of each interface, by flow (default: 1)")
     add("--timestamps", choices=("kernel", "hardware"), default="kernel", help="who stamps frames (default: kernel)")
+    add("--authorisation", metavar="FILE", help="keep content of mail as this file allows (needs --vault)")
+    add("--vault", metavar="DIR", help="the vault that takes it, encrypted")
     add("--roll", type=roll, default=60.0, metavar="S", help="a part is committed every S seconds (default: 60)")
     add("--roll-size", type=octets, default="256M", metavar="SIZE", help="or after so many octets (default: 256M)")
     add_outlets(live)
@@ -93,6 +95,8 @@ def run_live(args: argparse.Namespace) -> int:
     """Carry out `sonde live`."""
     if sys.platform != "linux" and args.interfaces != ["-"]:
         raise UsageError("Interfaces are watched on Linux alone; elsewhere: tcpdump -w - | sonde live - ...")
+    if bool(args.authorisation) != bool(args.vault):
+        raise UsageError("--authorisation and --vault go together: what may be kept, and where.")
     from sonde.pipeline.start import started
     from sonde.view.state import print_state
 
@@ -106,6 +110,8 @@ def run_live(args: argparse.Namespace) -> int:
         roll_s=args.roll,
         roll_octets=args.roll_size,
         outlets=_bounded(outlet_makers(args, PATIENCE_S)),
+        authorisation=Path(args.authorisation) if args.authorisation else None,
+        vault=Path(args.vault) if args.vault else None,
     )
     page = open_page(args.metrics)
     with (
