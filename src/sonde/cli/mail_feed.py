@@ -106,7 +106,8 @@ def _told(manifest: dict[str, Any], out: Path) -> str:
     messages, tables = manifest["messages"], manifest["tables"]
     dropped = ", ".join(f"{count:,} {name.replace('_', ' ')}" for name, count in messages["dropped"].items())
     rows = ", ".join(f"{name} {told['rows']:,}" for name, told in tables.items())
-    first = f"{messages['in']:,} messages, {messages['recorded']:,} recorded" + (f", {dropped}" if dropped else "")
+    many = f"{messages['in']:,} message{'s' * (messages['in'] != 1)}"
+    first = f"{many}, {messages['recorded']:,} recorded" + (f", {dropped}" if dropped else "")
     return f"{first}\n{out}: {rows} rows"
 
 
