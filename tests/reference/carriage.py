@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from sonde.decode import settings
-from sonde.flow import Limits, end_all_flows, make_room, sweep_flows
+from sonde.flow import Limits, end_flows, make_room, sweep_flows
 from sonde.pipeline.carry import carry_frames, new_shard
 from sonde.policy import Network, new_scope
 from sonde.reassemble import (
@@ -24,7 +24,7 @@ from sonde.reassemble import (
     new_fragments,
     release_turns,
 )
-from sonde.table.flows import ENDED, FORCED_END, LATEST, free_ended, new_flows
+from sonde.table.flows import ENDED, FORCED_END, LATEST, free_ended, new_flows, open_slots
 from sonde.table.frames import FRAME
 from sonde.table.packets import DROPS, PACKET
 from sonde.table.streams import new_streams
@@ -87,7 +87,7 @@ class Carriage:
     def finish(self) -> None:
         """End every flow."""
         flows = self.shard.flows
-        end_all_flows(flows, FORCED_END, int(flows.count[LATEST]), self.shard.limits)
+        end_flows(flows, open_slots(flows), FORCED_END, int(flows.count[LATEST]), self.shard.limits)
         self.shard.chosen[TURNS] = 0
         self._settle(np.zeros(1, np.uint8))
 

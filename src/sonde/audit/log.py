@@ -77,6 +77,8 @@ class AuditLog:
         self._mark = folder  # beside the key, once that is known
         self._speller: Speller | None = None
         self._number, self._policy, self._failed = 0, "", ""
+        #: Whether the writer before this one did not end itself: a crash, a kill, a machine without power.
+        self.was_cut = False
         self._last_beat = time.monotonic()
 
     @classmethod
@@ -266,6 +268,7 @@ class AuditLog:
                 raise AuditError(f"This is the audit log of the probe {self._past.probe!r} and not of {probe!r}.")
             discarded = self._discard()
             previous = CLEAN if self._past.last_type == "shutdown" else UNCLEAN
+        self.was_cut = previous == UNCLEAN
         entries: list[tuple[str, Mapping[str, Any]]] = []
         if previous == FIRST:
             entries.append((GENESIS, {"origin": self._signing().name, "key": self.key}))

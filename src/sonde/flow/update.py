@@ -429,10 +429,13 @@ def sweep_flows(flows: Flows, now: Int, limits: Ints) -> None:
 
 @kernel
 def evict_flows(flows: Flows, wanted: Int) -> None:
-    """End the flows that have been silent longest, in groups, until `wanted` have ended."""
+    """End the flows that have been silent longest, each of a group of eight, until `wanted` have ended.
+
+    A round over the table ends one of eight; a block of a flood may want more, so there are up to eight rounds.
+    """
     hand, used = flows.count[HAND], flows.count[FRESH]
     done = 0
-    for _ in range(used // 8):
+    for _ in range(used):
         if done >= wanted:
             break
         oldest = -1
@@ -447,9 +450,9 @@ def evict_flows(flows: Flows, wanted: Int) -> None:
 
 
 @kernel
-def end_all_flows(flows: Flows, reason: Int, now: Int, limits: Ints) -> None:
-    """End every flow: the input is over."""
-    for slot in range(flows.count[FRESH]):
+def end_flows(flows: Flows, slots: Ints, reason: Int, now: Int, limits: Ints) -> None:
+    """End the flows in these slots: the input is over."""
+    for slot in slots:
         flow = flows.rows[slot]
         if flow["used"] == 1:
             over = overdue(flow, now, limits)

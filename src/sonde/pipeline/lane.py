@@ -4,7 +4,7 @@ A lane owns its flow table, streams and record tables; nothing is shared, so lan
 side by side without locks, and their number changes no result.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
@@ -14,7 +14,7 @@ import numpy as np
 from sonde.decode import settings
 from sonde.dissect import Conns, Dissector, Drivers, grow_conns, make_drivers, new_conns
 from sonde.dissect.api import outs
-from sonde.flow import end_all_flows, evict_flows, make_room, sweep_flows
+from sonde.flow import end_flows, evict_flows, make_room, sweep_flows
 from sonde.identify import DISPLACED, ROUTED, new_results
 from sonde.pipeline.carry import Shard, carry_frames, new_shard
 from sonde.pipeline.group import group_ended, group_turns, new_starts
@@ -44,6 +44,7 @@ from sonde.table.flows import (
     free_ended,
     name_applications,
     new_flows,
+    open_slots,
     take_keys,
 )
 from sonde.table.out import (
@@ -74,6 +75,7 @@ MOST_SWITCHES = 4  # protocols inside each other that a block can tell
 CORE_TASKS = 3  # see `Lane.tasks`
 VOLUME = ("tls", "http", "dns", "quic")  # in nearly every capture: compiled before the first of them is met
 BLOCK_FRAMES = 16384  # of a block from the wire, at most
+ENDED_AT_ONCE = 1 << 14  # flows, when the input is over
 MOST_FAULTS = 1000  # of one kernel in one block
 
 
@@ -126,7 +128,7 @@ def drivers_of(dissector: Dissector) -> Drivers:
 
 
 class Lane:
-    """The state of one lane; call `take` for each block, then `finish` once."""
+    """The state of one lane; call `take` for each block, then go through `finish` once."""
 
     def __init__(self, plan: Plan, number: int, key: int) -> None:
         """Make empty tables; `key` is the run's secret for hashing, the same in all lanes."""
@@ -196,7 +198,7 @@ class Lane:
         free_ended(flows)
         chain_all(flows, 0)
         evict_flows(flows, 0)
-        end_all_flows(flows, FORCED_END, 0, shard.limits)
+        end_flows(flows, none, FORCED_END, 0, shard.limits)
         count_pending(shard.fragments)
 
     def _desk(self, dissector: Dissector) -> Desk:
@@ -237,17 +239,22 @@ class Lane:
             self.shard = shard._replace(flows=flows)
         return self._read(wire, made)
 
-    def finish(self) -> Yield:
-        """End every flow: the input is over."""
+    def finish(self) -> Iterator[Yield]:
+        """End every flow: the input is over.
+
+        What is made of a flow takes more memory than the flow, so they end some at a time, the first begun first.
+        """
         shard = self.shard
-        made = Yield([], shard.flows.rows[:0], np.zeros(len(DROPS), np.int64))
-        end_all_flows(shard.flows, FORCED_END, int(shard.flows.count[LATEST]), shard.limits)
-        room = 2 * int(shard.streams.count[AHEAD]) + 64
-        if len(self.turns) < room:
-            self.turns = np.empty(room, TURN)
-        shard.chosen[TURNS] = 0
         shard.undecoded[FRAGMENT_INCOMPLETE] += int(count_pending(shard.fragments))
-        return self._read(np.zeros(1, np.uint8), made)
+        slots, latest = open_slots(shard.flows), int(shard.flows.count[LATEST])
+        for first in range(0, max(1, len(slots)), ENDED_AT_ONCE):
+            made = Yield([], shard.flows.rows[:0], np.zeros(len(DROPS), np.int64))
+            end_flows(shard.flows, np.sort(slots[first : first + ENDED_AT_ONCE]), FORCED_END, latest, shard.limits)
+            room = 2 * int(shard.streams.count[AHEAD]) + 64
+            if len(self.turns) < room:
+                self.turns = np.empty(room, TURN)
+            shard.chosen[TURNS] = 0
+            yield self._read(np.zeros(1, np.uint8), made)
 
     def _read(self, wire: Wire, made: Yield) -> Yield:
         """Identify and dissect the turns, close what ended, and gather what is done."""

@@ -20,6 +20,7 @@ from sonde.wire import Wire
 
 MIB = 1 << 20
 FLOW_OCTETS = 520  # of one flow, hash chains and free list included
+FEWEST_FLOWS = 1 << 15  # twice the frames of a block: before each, half of a full table is made free
 
 
 class PlanError(ValueError):
@@ -117,8 +118,8 @@ class Plan:
 
     @property
     def most_flows(self) -> int:
-        """Give how many flows the memory budget allows (half of it is theirs)."""
-        return max(1 << 14, self.memory // self.lanes // FLOW_OCTETS)
+        """Give how many flows the memory budget allows."""
+        return max(FEWEST_FLOWS, self.memory // self.lanes // FLOW_OCTETS)
 
 
 def tells_names(dissector: Dissector) -> bool:

@@ -257,9 +257,14 @@ def _run_lane(lane: Lane, crew: Crew) -> None:
             if lane.number == 0:
                 crew.release()
             out.put(made)
-        out.put(block if block is not None else lane.finish())
-        if block is None:
-            out.put(_OVER)
+        if block is not None:
+            out.put(block)
+            return
+        for made in lane.finish():
+            if crew.stop.is_set():
+                return
+            out.put(made)
+        out.put(_OVER)
     except BaseException as error:  # noqa: BLE001 - raised again in the caller's thread
         out.put(error)
 
@@ -273,16 +278,19 @@ _OVER = _Over()
 
 def _blocks_made(crew: Crew) -> Iterator[list[Yield]]:
     """Give what the lanes made of each block, and last of the end."""
-    while True:
+    going_on = list(crew.yields)
+    while going_on:
         found: list[Yield] = []
-        for out in crew.yields:
+        for out in list(going_on):
             made = out.get()
             if made is _OVER:
-                return
-            if isinstance(made, BaseException):
+                going_on.remove(out)
+            elif isinstance(made, BaseException):
                 raise made
-            found.append(made)
-        yield found
+            else:
+                found.append(made)
+        if found:
+            yield found
 
 
 __all__ = ["Input", "Totals", "compile_all", "read_all"]

@@ -181,6 +181,8 @@ def _open_log(options: Options, log: Path, keys: Path) -> Ledger:
 def _probe(options: Options, source: LiveInput, ledger: Ledger, state: State) -> Iterator[Probe]:
     parts, keeper = None, None
     outlets: list[Bounded] = []
+    if ledger.log is not None and ledger.log.was_cut:
+        options.warn("the run before did not end itself: its open part, and what flows had not told yet, are lost.")
     terms = Terms(
         lambda: _plan(options, ledger.log),
         options.policy,

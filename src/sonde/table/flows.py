@@ -168,6 +168,13 @@ def grow_buckets(flows: Flows) -> Flows:
     return larger
 
 
+def open_slots(flows: Flows) -> Ints:
+    """Give the slots of the flows that are open, the first begun first."""
+    rows = flows.rows[: flows.count[FRESH]]
+    slots = np.flatnonzero(rows["used"] == 1)
+    return slots[np.argsort(rows["frame"][slots], kind="stable")]
+
+
 @kernel
 def take_slot(flows: Flows) -> Int:
     """Take a free slot; -1 where none is left."""
