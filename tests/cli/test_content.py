@@ -2,6 +2,8 @@
 
 import hashlib
 import json
+import subprocess
+import sys
 from base64 import encodebytes
 from ipaddress import ip_address
 from pathlib import Path
@@ -11,6 +13,7 @@ import pytest
 
 from sonde.content import Head
 from sonde.pipeline import keeping
+from sonde.sink.vault import VaultError
 from tests.cli.test_authorize import POLICY, WHY, run
 from tests.maker import Frame, conversation, write_pcap
 from tests.policy.conftest import ssh_keys  # noqa: F401 - a fixture
@@ -181,6 +184,64 @@ def test_a_head_that_does_not_end_is_not_waited_for(monkeypatch) -> None:
         taker.raw(memoryview(b"X: y\r\n" * 10))
     taker.know(Head(b""), 0)
     assert (keeper.not_kept, taker.finish()) == ({"head_too_long": 1}, [])
+
+
+#: A probe that keeps the rights of its test.
+AS_IT_IS = """
+import functools, sys
+import sonde.pipeline.start as start
+start.Options = functools.partial(start.Options, confines=False)
+from sonde.cli.main import main
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+def test_a_probe_at_work_keeps_what_is_granted(place: Path, ssh_keys, capsys) -> None:  # noqa: F811
+    authorised(capsys, ssh_keys, "--artefact", "bodies", "--network", "192.0.2.0/28", "--mail-domain", "example.org")
+    words = READ.format("live").replace("read x.pcap", "live -").replace("--quiet", "").split()
+    done = subprocess.run(
+        [sys.executable, "-c", AS_IT_IS, *words], input=Path("x.pcap").read_bytes(), capture_output=True,
+        check=False, timeout=120,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert {octets for _, octets in opened(capsys).values()} == {
+        message(b"undisclosed-recipients:;"), message(b"carol@example.org"),
+    }  # fmt: skip
+    rows = [row for part in Path("live").glob("*/mail/*.parquet") for row in pq.read_table(part).to_pylist()]
+    assert sorted(bool(row["vault_objects"]) for row in rows) == [False, True, True]
+
+
+class Failing:
+    """A vault on a disk that is full."""
+
+    folder = Path("vault")
+    closed = False
+
+    class grant:  # noqa: N801 - it stands for a grant
+        class terms:  # noqa: N801
+            artefacts = ("bodies",)
+
+    def begin(self, _place: object, _artefact: str) -> None:
+        raise OSError(28, "No space left on device")
+
+    def close(self) -> None:
+        self.closed = True
+
+
+def test_where_the_vault_fails_records_go_on_and_content_does_not() -> None:
+    said: list[str] = []
+    vault = Failing()
+    keeper = keeping.Keeper(vault, lost=said.append)  # type: ignore[arg-type] - as much of one as is asked for
+    for _ in range(2):
+        taker = keeper.taker("smtp", ip_address(SERVER), [])
+        taker.raw(memoryview(b"X: y\r\n\r\nz"))
+        taker.know(Head(b""), 8)
+        assert taker.finish() == []
+    full = "vault: the vault cannot be written (No space left on device); make room, or mend it."
+    assert said == [f"{full} No content is kept any more."]
+    assert vault.closed
+    with pytest.raises(VaultError, match="cannot be written"):
+        keeping.Keeper(Failing()).begin(taker.place, "bodies")  # type: ignore[arg-type] - as above
 
 
 def test_a_full_house_is_counted(place: Path, ssh_keys, capsys, monkeypatch) -> None:  # noqa: F811

@@ -1,5 +1,6 @@
 """One wire and one set of machine code for all live tests of a run."""
 
+import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -52,5 +53,5 @@ def place() -> Iterator[Place]:
 def wire() -> Iterator[Pair]:
     if WHY_NOT:
         pytest.skip(WHY_NOT)
-    with Pair("sonde-live-tests") as pair:
+    with Pair(f"sonde-live-{os.getpid()}") as pair:
         yield pair

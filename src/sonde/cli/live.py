@@ -4,17 +4,17 @@ import argparse
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 from sonde.cli.arguments import Parser, Subparsers, UsageError, lanes, names, octets, seconds
 from sonde.cli.export import add_outlets, outlet_makers
+from sonde.cli.steering import handled, steered
 from sonde.cli.top import add_page, open_page
 
 if TYPE_CHECKING:
-    from sonde.pipeline.live import Probe
     from sonde.pipeline.start import Options
     from sonde.pipeline.state import State
     from sonde.sink.outlet import Bounded, Outlet
@@ -23,7 +23,6 @@ DONE, COULD_NOT = 0, 1
 FORMATS = ("parquet", "jsonl", "csv")
 MOST_RINGS = 64
 PATIENCE_S = 60.0  # of an outlet with one batch; meanwhile the queue before it fills
-Handler: TypeAlias = Callable[[int, Any], Any]
 
 
 def add_live(commands: Subparsers) -> None:
@@ -42,6 +41,8 @@ def add_live(commands: Subparsers) -> None:
     add("--ring", type=octets, default="128M", metavar="SIZE", help="memory for frames, each interface (default: 128M)")
     add("--rings", type=rings, default=1, metavar="N", help="rings of each interface, by flow (default: 1)")
     add("--timestamps", choices=("kernel", "hardware"), default="kernel", help="who stamps frames (default: kernel)")
+    add("--authorisation", metavar="FILE", help="keep content of mail as this file allows (needs --vault)")
+    add("--vault", metavar="DIR", help="the vault that takes it, encrypted")
     add("--roll", type=roll, default=60.0, metavar="S", help="a part is committed every S seconds (default: 60)")
     add("--roll-size", type=octets, default="256M", metavar="SIZE", help="or after so many octets (default: 256M)")
     add_outlets(live)
@@ -94,6 +95,8 @@ def run_live(args: argparse.Namespace) -> int:
     """Carry out `sonde live`."""
     if sys.platform != "linux" and args.interfaces != ["-"]:
         raise UsageError("Interfaces are watched on Linux alone; elsewhere: tcpdump -w - | sonde live - ...")
+    if bool(args.authorisation) != bool(args.vault):
+        raise UsageError("--authorisation and --vault go together: what may be kept, and where.")
     from sonde.pipeline.start import started
     from sonde.view.state import print_state
 
@@ -107,9 +110,15 @@ def run_live(args: argparse.Namespace) -> int:
         roll_s=args.roll,
         roll_octets=args.roll_size,
         outlets=_bounded(outlet_makers(args, PATIENCE_S)),
+        authorisation=Path(args.authorisation) if args.authorisation else None,
+        vault=Path(args.vault) if args.vault else None,
     )
     page = open_page(args.metrics)
-    with _told_of_compiling(quiet=args.quiet), started(options) as probe, _signals(probe):
+    with (
+        _told_of_compiling(quiet=args.quiet),
+        started(options) as probe,
+        steered(probe, lambda: print_state(probe.state)),
+    ):
         if not args.quiet:
             told = f"watching {', '.join(args.interfaces)} under {probe.state.policy}, version {probe.state.version}."
             probe.begun = lambda: say(told)
@@ -162,7 +171,7 @@ def run_watch(args: argparse.Namespace) -> int:
         def reload(number: int, frame: object) -> None:
             watcher.reload = True
 
-        with _handled({signal.SIGTERM: end, signal.SIGINT: end, signal.SIGHUP: reload}):
+        with handled({signal.SIGTERM: end, signal.SIGINT: end, signal.SIGHUP: reload}):
             if not args.quiet:
                 say(f"watching {args.folder}; {len(watcher.done)} captures were read before.")
             watcher.run()
@@ -201,37 +210,6 @@ def _told_of_compiling(*, quiet: bool) -> Iterator[None]:
         yield
     finally:
         announce_with(lambda _: None)
-
-
-@contextmanager
-def _signals(probe: "Probe") -> Iterator[None]:
-    """Let signals steer the probe; a second request to end does not wait for the first."""
-    from sonde.view.state import print_state
-
-    def end(number: int, frame: object) -> None:
-        if probe.is_stopping:
-            raise KeyboardInterrupt
-        probe.stop()
-
-    handlers: dict[signal.Signals, Handler] = {
-        signal.SIGTERM: end,
-        signal.SIGINT: end,
-        signal.SIGHUP: lambda _number, _frame: probe.reload(),
-        signal.SIGUSR1: lambda _number, _frame: print_state(probe.state),
-    }
-    with _handled(handlers):
-        yield
-
-
-@contextmanager
-def _handled(handlers: Mapping[signal.Signals, Handler]) -> Iterator[None]:
-    """Have signals handled so, and as before afterwards."""
-    before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def rings(text: str) -> int:

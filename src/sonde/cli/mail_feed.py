@@ -2,7 +2,6 @@
 
 import argparse
 import json
-import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from sonde.cli.arguments import Subparsers, UsageError, names
 from sonde.cli.live import roll, share
+from sonde.cli.steering import steered
 
 if TYPE_CHECKING:
     from sonde.pipeline.feeding import MailProbe
@@ -106,7 +106,8 @@ def _told(manifest: dict[str, Any], out: Path) -> str:
     messages, tables = manifest["messages"], manifest["tables"]
     dropped = ", ".join(f"{count:,} {name.replace('_', ' ')}" for name, count in messages["dropped"].items())
     rows = ", ".join(f"{name} {told['rows']:,}" for name, told in tables.items())
-    first = f"{messages['in']:,} messages, {messages['recorded']:,} recorded" + (f", {dropped}" if dropped else "")
+    many = f"{messages['in']:,} message{'s' * (messages['in'] != 1)}"
+    first = f"{many}, {messages['recorded']:,} recorded" + (f", {dropped}" if dropped else "")
     return f"{first}\n{out}: {rows} rows"
 
 
@@ -143,7 +144,7 @@ def _go_on(args: argparse.Namespace) -> int:
         vault=_path(args.vault),
         warn=say,
     )
-    with fed(options) as probe, _signals(probe):
+    with fed(options) as probe, steered(probe, lambda: say(_state(probe))):
         if not args.quiet:
             where = [*args.places, *([args.milter] if args.milter else [])]
             say(f"taking mail from {', '.join(where)} under {probe.state.policy}, version {probe.state.version}.")
@@ -162,30 +163,6 @@ def _state(probe: "MailProbe") -> str:
         f"{feed.messages:,} messages, not recorded: {dropped}; rows {rows}; {state.parts_committed:,} parts, "
         f"{state.parts_failed:,} failed."
     )
-
-
-@contextmanager
-def _signals(probe: "MailProbe") -> Iterator[None]:
-    """Let signals steer the feed; a second request to end does not wait for the first."""
-    from sonde.cli.live import say
-
-    def end(number: int, frame: object) -> None:
-        if probe.is_stopping:
-            raise KeyboardInterrupt
-        probe.stop()
-
-    handlers = {
-        signal.SIGTERM: end,
-        signal.SIGINT: end,
-        signal.SIGHUP: lambda _number, _frame: probe.reload(),
-        signal.SIGUSR1: lambda _number, _frame: say(_state(probe)),
-    }
-    before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 __all__ = ["add_mail_feed"]

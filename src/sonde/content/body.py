@@ -336,6 +336,19 @@ def put_octet(state: Ints, out: Wire, octet: Int) -> None:
 
 
 @kernel
+def put_eight(wire: Wire, at: Int, out: Wire, put: Int) -> bool:
+    """Write the six octets that eight letters spell, and two more that do not count; False where one is no letter."""
+    word = u64(wire, at)
+    first, second = np.int64(PAIRS[word >> FIRST_PAIR]), np.int64(PAIRS[word >> SECOND_PAIR & PAIR])
+    third, fourth = np.int64(PAIRS[word >> THIRD_PAIR & PAIR]), np.int64(PAIRS[word & PAIR])
+    if first | second | third | fourth > 4095:
+        return False
+    bits = (first << 12 | second) << 24 | third << 12 | fourth
+    put64(out, put, np.uint64(bits) << THIRD_PAIR)
+    return True
+
+
+@kernel
 def decode_lines(wire: Wire, at: Int, end: Int, state: Ints, out: Wire) -> Int:
     """Undo base 64 in whole lines as long as the last one, as most are; give the first that is not so."""
     width, used = state[LENGTH], state[WRITTEN]
@@ -343,14 +356,7 @@ def decode_lines(wire: Wire, at: Int, end: Int, state: Ints, out: Wire) -> Int:
         return at
     while at + width + 2 <= end and wire[at + width] == CR and wire[at + width + 1] == LF:
         place, stop, put = at, at + width, used
-        while place + 8 <= stop:
-            word = u64(wire, place)
-            first, second = np.int64(PAIRS[word >> FIRST_PAIR]), np.int64(PAIRS[word >> SECOND_PAIR & PAIR])
-            third, fourth = np.int64(PAIRS[word >> THIRD_PAIR & PAIR]), np.int64(PAIRS[word & PAIR])
-            if first | second | third | fourth > 4095:
-                break
-            bits = (first << 12 | second) << 24 | third << 12 | fourth
-            put64(out, put, np.uint64(bits) << THIRD_PAIR)  # two octets more than count; what follows covers them
+        while place + 8 <= stop and put_eight(wire, place, out, put):
             put += 6
             place += 8
         if place + 4 == stop:
@@ -374,14 +380,7 @@ def decode_base64(wire: Wire, at: Int, end: Int, state: Ints, out: Wire) -> None
     used = state[WRITTEN]
     while at < end and state[PADDED] == 0:
         if state[FILLED] == 0:
-            while at + 8 <= end:
-                word = u64(wire, at)
-                first, second = np.int64(PAIRS[word >> FIRST_PAIR]), np.int64(PAIRS[word >> SECOND_PAIR & PAIR])
-                third, fourth = np.int64(PAIRS[word >> THIRD_PAIR & PAIR]), np.int64(PAIRS[word & PAIR])
-                if first | second | third | fourth > 4095:
-                    break
-                bits = (first << 12 | second) << 24 | third << 12 | fourth
-                put64(out, used, np.uint64(bits) << THIRD_PAIR)  # two octets more than count; what follows covers them
+            while at + 8 <= end and put_eight(wire, at, out, used):
                 used += 6
                 at += 8
             while at + 4 <= end:

@@ -5,6 +5,7 @@ import re
 from dataclasses import dataclass, field
 from typing import Any
 
+from sonde.content.archives import DECIDED, WALKS, Found, Watched, watch
 from sonde.content.body import BASE64, PLAIN, QUOTED
 from sonde.content.heads import Head, in_charset
 from sonde.content.kinds import (
@@ -65,6 +66,8 @@ class Part:
     tail: bytes = b""
     text: bytearray = field(default_factory=bytearray)
     has_vba: bool = False
+    watched: Watched | None = None
+    is_decided: bool = False  # whether it is watched
     is_complete: bool = True
     is_leaf: bool = True
     is_awaited: bool = False  # a multipart body, whose first boundary was not met yet
@@ -99,10 +102,30 @@ class Part:
             if len(self.text) < MOST_TEXT:
                 self.text += octets[: MOST_TEXT - len(self.text)]
             return
+        self._watch(octets)
         self.tail = bytes(octets[-TAIL:]) if length >= TAIL else (self.tail + bytes(octets))[-TAIL:]
         if not self.has_vba and self.first.startswith((b"\xd0\xcf\x11\xe0", b"PK")):
             whole = self.tail if length < TAIL else bytes(octets)
             self.has_vba = any(mark in whole for mark in VBA[: 2 if self.first.startswith(b"\xd0") else 3])
+
+    def _watch(self, octets: memoryview) -> None:
+        """Let archives tell their members as they come by, once it is known whether it is one."""
+        if self.watched is not None:
+            self.watched.feed(octets)
+        elif not self.is_decided and len(self.first) >= DECIDED:
+            self.is_decided = True
+            self.watched = watch(kind_of(self.first))
+            if self.watched is not None:
+                self.watched.feed(self.first[: self.size - len(octets)])
+                self.watched.feed(octets)
+
+    def members(self) -> Found | None:
+        """Give what an archive listed of itself, if it is one of those that are watched."""
+        if not self.is_decided and not self.is_text:
+            self.watched = watch(kind_of(self.first))
+            if self.watched is not None:
+                self.watched.feed(self.first)
+        return self.watched.found if self.watched is not None else None
 
 
 def part_of(place: str, head: Head, default_type: str) -> Part:
@@ -162,6 +185,10 @@ def described(part: Part, number: int) -> tuple[dict[str, Any], Links | None]:
         row["signed" if kind == "signed-data" else "encrypted"] = True
     if found_type == ZIP:
         describe_archive(part, row)
+    elif found_type in WALKS and (found := part.members()) is not None:
+        row["members"], row["member_count"] = found.names or None, found.count or None
+        row["encrypted"] = True if found.is_encrypted else row["encrypted"]
+        part.odd |= found.odd
     if part.has_vba or (extensions and extensions[0] in MACRO):
         row["macros"] = True
     if links is not None and links.total:

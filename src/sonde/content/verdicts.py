@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from sonde.content.archives import WALKS
 from sonde.content.heads import Address
 from sonde.content.kinds import BY_TYPE, EXECUTABLE, EXECUTABLE_TYPES, EXPECTED, MACRO
 
@@ -172,7 +173,7 @@ def double_extension(seen: Evidence) -> Found:
 def encrypted_archive(seen: Evidence) -> Found:
     """Say which archives are encrypted, so that no scanner can look inside."""
     for part in seen.parts:
-        if part.get("encrypted") and part.get("member_count"):
+        if part.get("encrypted") and (part.get("member_count") or part.get("found_type") in WALKS):
             yield f"part {part['part']}: {part.get('found_type')}"
 
 

@@ -269,6 +269,10 @@ class MailProbe:
 
     def _take_plan(self, plan: Plan) -> None:
         """Go on under another policy: parts are of one each; messages on their way end under the new one."""
+        if self.keeper is not None:
+            self.keeper.end(
+                "Another policy is in force, under which nothing is authorised; no content is kept any more."
+            )
         made, self.plan = self.recorder.mail, plan
         self.recorder = Recorder(plan, self.parts)
         made.own_domains = plan.gate.policy.mail_domains
@@ -368,7 +372,9 @@ def _keeper(options: FeedOptions, plan: Plan, ledger: Ledger) -> "Keeper | None"
         return None
     from sonde.pipeline.keeping import Wanted, open_keeper  # noqa: PLC0415 - ciphers take time to import
 
-    return open_keeper(Wanted(options.authorisation, options.vault, options.signers), plan, ledger.log, [])
+    return open_keeper(
+        Wanted(options.authorisation, options.vault, options.signers), plan, ledger.log, [], options.warn
+    )
 
 
 __all__ = ["FeedOptions", "MailProbe", "check_feed", "fed"]

@@ -8,15 +8,16 @@ may be kept, and the rest goes by as it does without an authorisation. For SMTP 
 message are those of its envelope; where there is none, those that its head names.
 """
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from ipaddress import IPv4Address, IPv6Address
 from itertools import count
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
+from sonde.audit import AuditError
 from sonde.content import Head, MailPartRecord, MailRecord
 from sonde.pipeline.authorise import digest_of, open_grant
 from sonde.pipeline.mailboxes import domains_of, named_in
@@ -25,12 +26,13 @@ from sonde.policy.activation import Seen
 from sonde.policy.allowed_signers import load_allowed_signers
 from sonde.policy.error import PolicyError
 from sonde.schema import table_name
-from sonde.sink.vault import Opened, Vault, VaultError
+from sonde.sink.vault import Opened, Stored, Vault, VaultError
 from sonde.table.granted import Place, Refusal
 
 if TYPE_CHECKING:
     from sonde.audit import AuditLog
 
+Result = TypeVar("Result")
 HEADERS, ATTACHMENTS, BODIES = "headers", "attachments", "bodies"
 MOST_HELD = 1 << 20  # octets of one message that may wait when more of its head comes
 MOST_OBJECTS = 128  # open at a time; each is an open file
@@ -54,6 +56,9 @@ class Keeper:
     numbers: Iterator[int] = field(default_factory=count)
     opened: set[Opened] = field(default_factory=set)
     not_kept: dict[str, int] = field(default_factory=dict)
+    #: Hears why no content is kept any more, where records are to go on without; None: the run ends instead.
+    lost: Callable[[str], None] | None = None
+    ended: bool = False
 
     def taker(self, protocol: str, server: IPv4Address | IPv6Address, envelope: Sequence[str] | None) -> "MailTaker":
         """Give what takes the content of one message; `envelope` has its mailboxes, or is None where there is none."""
@@ -61,43 +66,56 @@ class Keeper:
 
     def begin(self, place: Place, artefact: str) -> Opened | None:
         """Begin an object, if the grant has it and there is room."""
-        if artefact not in self.vault.grant.terms.artefacts:
+        if self.ended or artefact not in self.vault.grant.terms.artefacts:
             return None
         if len(self.opened) >= MOST_OBJECTS:
             self.count("too_many_open")
             return None
-        try:
-            opened = self.vault.begin(place, artefact)
-        except OSError as error:
-            raise self.broken(error) from None
-        if isinstance(opened, Refusal):
+        opened = self._done(lambda: self.vault.begin(place, artefact))
+        if not isinstance(opened, Opened):
             return None
         self.opened.add(opened)
         return opened
 
     def write(self, opened: Opened, octets: memoryview | bytes) -> bool:
         """Write octets of an object; False where the grant has no more of it."""
-        try:
-            refusal = opened.write(octets)
-        except OSError as error:
-            raise self.broken(error) from None
+        refusal = self._done(lambda: opened.write(octets))
         if refusal is not None:
             self.opened.discard(opened)
-        return refusal is None
+        return refusal is None and not self.ended
 
-    def commit(self, opened: Opened) -> str:
+    def commit(self, opened: Opened) -> str | None:
         """Keep an object; give its name."""
         self.opened.discard(opened)
-        try:
-            return opened.commit().object
-        except OSError as error:
-            raise self.broken(error) from None
+        stored = self._done(opened.commit)
+        return stored.object if isinstance(stored, Stored) else None
 
-    def broken(self, error: OSError) -> VaultError:
-        """Say that the vault cannot be written: then there is no content any more, and no run that claims it."""
-        return VaultError(
-            f"{self.vault.folder}: the vault cannot be written ({error.strerror}); make room, or mend it."
-        )
+    def _done(self, act: "Callable[[], Result]") -> "Result | Refusal":
+        """Do something with the vault; where that fails there is no content any more, and no run that claims it."""
+        if self.ended:
+            return Refusal.CLOSED
+        try:
+            return act()
+        except (OSError, AuditError) as error:
+            told = str(error)
+            if isinstance(error, OSError):
+                told = f"{self.vault.folder}: the vault cannot be written ({error.strerror}); make room, or mend it."
+            if self.lost is None:
+                if isinstance(error, AuditError):
+                    raise
+                raise VaultError(told) from None
+            self.end(f"{told} No content is kept any more.")
+            return Refusal.CLOSED
+
+    def end(self, why: str) -> None:
+        """Keep nothing any more, though records go on, and say why."""
+        if self.ended:
+            return
+        self.ended = True
+        with suppress(OSError, AuditError):  # it may be why we are here
+            self.close()
+        if self.lost is not None:
+            self.lost(why)
 
     def count(self, reason: str) -> None:
         """Count what was not kept."""
@@ -156,7 +174,7 @@ class MailTaker:
         held, self.held = bytes(self.held), None
         headers = self.keeper.begin(self.place, HEADERS)
         if headers is not None and self.keeper.write(headers, held[:size]):
-            self.kept.append(self.keeper.commit(headers))
+            self._keep(headers)
         self.body = self.keeper.begin(self.place, BODIES)
         if self.body is not None and not self.keeper.write(self.body, held):
             self.body = None
@@ -179,9 +197,14 @@ class MailTaker:
     def finish(self) -> list[str]:
         """Keep the message; give the names of what holds it or its head."""
         if self.body is not None:
-            self.kept.append(self.keeper.commit(self.body))
+            self._keep(self.body)
             self.body = None
         return self.kept
+
+    def _keep(self, opened: Opened) -> None:
+        name = self.keeper.commit(opened)
+        if name is not None:
+            self.kept.append(name)
 
 
 @contextmanager
@@ -199,7 +222,13 @@ def keeping(
         keeper.close()
 
 
-def open_keeper(wanted: Wanted, plan: Plan, audit: "AuditLog | None", captures: Sequence[str]) -> Keeper:
+def open_keeper(
+    wanted: Wanted,
+    plan: Plan,
+    audit: "AuditLog | None",
+    captures: Sequence[str],
+    lost: Callable[[str], None] | None = None,
+) -> Keeper:
     """Open the vault of a run under an authorisation; PolicyError or VaultError where that may not be."""
     policy = plan.gate.policy
     path = wanted.authorisation
@@ -217,7 +246,7 @@ def open_keeper(wanted: Wanted, plan: Plan, audit: "AuditLog | None", captures: 
     grant = open_grant(path, policy, load_allowed_signers(wanted.signers), seen=seen, audit=audit.append, now=now)
     try:
         capture = _capture(captures, grant.terms.captures, path)
-        return Keeper(Vault(wanted.vault, grant), capture)
+        return Keeper(Vault(wanted.vault, grant), capture, lost=lost)
     except BaseException:
         grant.close()
         raise

@@ -40,6 +40,7 @@ from sonde.table.packets import DROPS, OUT_OF_SCOPE
 from sonde.table.permitted import Permitted
 
 if TYPE_CHECKING:
+    from sonde.pipeline.keeping import Keeper
     from sonde.wire import Ints
 
 ROLL_S, ROLL_OCTETS = 60.0, 256 << 20  # after which a part is committed
@@ -146,6 +147,8 @@ class Probe:
         """Begin with a plan that `terms` made."""
         self.source, self.terms, self.ledger, self.state = source, terms, ledger, state
         self.parts, self.outlets, self.warn = parts, outlets, warn
+        #: Keeps content of mail, where that is authorised.
+        self.keeper: Keeper | None = None
         self.plan = plan
         self.account = Account()
         self.lanes: list[Lane] = []
@@ -199,7 +202,7 @@ class Probe:
     def _run_once(self) -> None:
         """Carry frames until the source ends: for good, or because it was cut."""
         self._reloading = False
-        recorder = self.recorder = Recorder(self.plan, self._sink())
+        recorder = self.recorder = Recorder(self.plan, self._sink(), self.keeper)
         self._tallied = (recorder.tally.sums.protocols.copy(), recorder.tally.sums.applications.copy())
         self._bounds_before = {}
         if self.parts is not None:
@@ -428,6 +431,11 @@ class Probe:
         except (PolicyError, ValueError, OSError) as error:
             self._refuse(error)
             return
+        if self.keeper is not None:
+            self.keeper.end(
+                "Another policy is in force, under which nothing is authorised; no content is kept any more."
+            )
+            self.keeper = None
         self.state.policy_reloads += 1
         self._tell_terms()
         self.warn(f"version {self.state.version} of {self.state.policy} is in force.")

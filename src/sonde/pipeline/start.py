@@ -40,6 +40,7 @@ from sonde.wire import cache_folder
 
 if TYPE_CHECKING:
     from sonde.audit import AuditLog
+    from sonde.pipeline.keeping import Keeper
 
 STDIN = "-"
 CACHES = ("SONDE_CACHE", "XDG_CACHE_HOME")  # where machine code is kept, if said
@@ -75,6 +76,8 @@ class Options:
     roll_octets: int = 256 * MIB
     keep_free: float = 0.1
     outlets: Sequence[Maker] = field(default_factory=tuple)
+    authorisation: Path | None = None
+    vault: Path | None = None
     #: Is told what a person should know while the probe works.
     warn: Warn = lambda text: None
     state: State = field(default_factory=State)
@@ -98,7 +101,7 @@ def started(options: Options) -> Iterator[Probe]:
     source = _open(options)
     try:
         state = options.state
-        folders = [each for each in (options.output, log, keys) if each is not None]
+        folders = [each for each in (options.output, log, keys, options.vault) if each is not None]
         if options.confines:
             user = choose_user(options.user, options.output or log)
             kept = [Path(place) for name in CACHES if (place := os.environ.get(name))]
@@ -176,7 +179,7 @@ def _open_log(options: Options, log: Path, keys: Path) -> Ledger:
 
 @contextmanager
 def _probe(options: Options, source: LiveInput, ledger: Ledger, state: State) -> Iterator[Probe]:
-    parts = None
+    parts, keeper = None, None
     outlets: list[Bounded] = []
     if ledger.log is not None and ledger.log.was_cut:
         options.warn("the run before did not end itself: its open part, and what flows had not told yet, are lost.")
@@ -199,7 +202,9 @@ def _probe(options: Options, source: LiveInput, ledger: Ledger, state: State) ->
                 told = f"{parts.removed} unfinished parts of the run before were removed"
                 options.warn(f"{told}: what they held is lost.")
                 ledger.append("degraded", {"what": "output", "reason": told})
+        keeper = _keeper(options, plan, ledger)
         probe = Probe(source, terms, plan, ledger, state=state, parts=parts, outlets=outlets, warn=options.warn)
+        probe.keeper = keeper
         probe.prepare()
         outlets += [make(state) for make in options.outlets]  # their threads begin when nothing is forked any more
         state.started_ns = time.time_ns()
@@ -208,8 +213,20 @@ def _probe(options: Options, source: LiveInput, ledger: Ledger, state: State) ->
         for outlet in outlets:
             outlet.close()
             tell_outlet(state, outlet)  # what it still sent meanwhile
+        if keeper is not None and not keeper.ended:
+            keeper.close()
         if parts is not None:
             parts.close()
+
+
+def _keeper(options: Options, plan: Plan, ledger: Ledger) -> "Keeper | None":
+    """Open the vault, if content is authorised; where it fails later, records go on without."""
+    if options.authorisation is None or options.vault is None:
+        return None
+    from sonde.pipeline.keeping import Wanted, open_keeper  # noqa: PLC0415 - ciphers take time to import
+
+    wanted = Wanted(options.authorisation, options.vault, options.signers)
+    return open_keeper(wanted, plan, ledger.log, [], options.warn)
 
 
 def _plan(options: Options, audit: "AuditLog | None") -> Plan:
