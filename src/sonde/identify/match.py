@@ -42,7 +42,10 @@ from sonde.schema import (
     YES,
     Protocol,
 )
-from sonde.wire import Int, Ints, Kernel, Row, Wire, kernel
+from sonde.wire import Int, Ints, Kernel, Row, Wire, kernel, u64
+
+#: One in each octet of a word, and all bits of each but its highest: eight octets are looked at together.
+EACH, LOWS = np.uint64(0x0101010101010101), np.uint64(0x7F7F7F7F7F7F7F7F)
 
 LOOKS = 10  # payloads of one side
 HELD_OCTETS = 4096  # of one side, while undecided
@@ -136,6 +139,20 @@ def same_octets(texts: Texts, octets: Wire, at: Int, size: Int, text: Int) -> bo
 
 
 @kernel
+def next_like(octets: Wire, at: Int, end: Int, wanted: Int, mask: Int) -> Int:
+    """Give where an octet first is as wanted under a mask, in octets[at:end], or a place not before `end`."""
+    wide, like = np.uint64(mask) * EACH, np.uint64(wanted) * EACH
+    while at + 8 <= end:
+        left = (u64(octets, at) & wide) ^ like
+        if ~((left & LOWS) + LOWS | left | LOWS) != np.uint64(0):  # one of the eight is
+            break
+        at += 8
+    while at < end and np.int64(octets[at]) & mask != wanted:
+        at += 1
+    return at
+
+
+@kernel
 def match_part(texts: Texts, part: Row, octets: Wire, at: Int, end: Int, hint: Int) -> bool:
     """Say whether one part of a signature is true of a payload."""
     kind, length = np.int64(part["kind"]), end - at
@@ -166,10 +183,15 @@ def match_part(texts: Texts, part: Row, octets: Wire, at: Int, end: Int, hint: I
         return (length - low) % np.int64(part["unit"]) == 0
     stop = min(at + low, end) if low > 0 else end + low
     if kind == HAS:
-        for place in range(begin, stop - size + 1):
+        wanted, mask = np.int64(texts.octets[text]), np.int64(texts.octets[text + 1])
+        place = begin
+        while True:
+            place = next_like(octets, place, stop - size + 1, wanted, mask)
+            if place > stop - size:
+                return False
             if same_octets(texts, octets, place, size, text):
                 return True
-        return False
+            place += 1
     for place in range(begin, stop):  # ONLY
         if not texts.sets[text + np.int64(octets[place])]:
             return False
