@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from sonde.wire import Int, Ints, Wire, copy, kernel, octets, put64, starts_folded, u16, u64
+from sonde.wire import Int, Ints, Wire, copy, find_octet, kernel, octets, put64, starts_folded, u16, u64
 
 CR, LF, DASH, DOT, EQUALS, SP, TAB, COLON = 13, 10, 45, 46, 61, 32, 9, 58
 MOST_BOUNDARY = 200  # octets; RFC 2046 §5.1.1 has 70
@@ -68,9 +68,6 @@ for _first in range(256):
 PAIR = np.uint64(0xFFFF)
 FIRST_PAIR, SECOND_PAIR, THIRD_PAIR = np.uint64(48), np.uint64(32), np.uint64(16)  # where they stand in a word
 FORTY_BITS = np.uint64(40)
-LOWS = np.uint64(0x7F7F7F7F7F7F7F7F)
-FEEDS, RETURNS = np.uint64(0x0A0A0A0A0A0A0A0A), np.uint64(0x0D0D0D0D0D0D0D0D)
-DOTS = np.uint64(0x2E2E2E2E2E2E2E2E)
 
 
 class Desk(NamedTuple):
@@ -100,24 +97,9 @@ def reset(desk: Desk) -> None:
 
 
 @kernel
-def find_octet(wire: Wire, at: Int, end: Int, eight: np.uint64, octet: Int) -> Int:
-    """Give where an octet first stands in wire[at:end], or `end`; `eight` is eight times that octet."""
-    while at + 8 <= end:
-        left = u64(wire, at) ^ eight
-        if ~((left & LOWS) + LOWS | left | LOWS) != np.uint64(0):  # one of them is zero
-            break
-        at += 8
-    while at < end:
-        if wire[at] == octet:
-            return at
-        at += 1
-    return end
-
-
-@kernel
 def find_feed(wire: Wire, at: Int, end: Int) -> Int:
     """Give where a line feed first stands in wire[at:end], or `end`."""
-    return find_octet(wire, at, end, FEEDS, LF)
+    return min(find_octet(wire, at, end, LF), end)
 
 
 @kernel
@@ -125,7 +107,7 @@ def count_returns(wire: Wire, at: Int, end: Int) -> Int:
     """Count the carriage returns in wire[at:end]."""
     count = np.int64(0)
     while True:
-        at = find_octet(wire, at, end, RETURNS, CR) + 1
+        at = find_octet(wire, at, end, CR) + 1
         if at > end:
             return count
         count += 1
@@ -152,7 +134,7 @@ def is_stuffed(wire: Wire, at: Int, end: Int, at_start: Int) -> bool:
     if at < end and at_start == 1 and wire[at] == DOT:
         return True
     while True:
-        at = find_octet(wire, at, end, DOTS, DOT) + 1
+        at = find_octet(wire, at, end, DOT) + 1
         if at > end:
             return False
         if at >= 2 and wire[at - 2] == LF:

@@ -42,10 +42,7 @@ from sonde.schema import (
     YES,
     Protocol,
 )
-from sonde.wire import Int, Ints, Kernel, Row, Wire, kernel, u64
-
-#: One in each octet of a word, and all bits of each but its highest: eight octets are looked at together.
-EACH, LOWS = np.uint64(0x0101010101010101), np.uint64(0x7F7F7F7F7F7F7F7F)
+from sonde.wire import Int, Ints, Kernel, Row, Wire, find_like, kernel
 
 LOOKS = 10  # payloads of one side
 HELD_OCTETS = 4096  # of one side, while undecided
@@ -139,20 +136,6 @@ def same_octets(texts: Texts, octets: Wire, at: Int, size: Int, text: Int) -> bo
 
 
 @kernel
-def next_like(octets: Wire, at: Int, end: Int, wanted: Int, mask: Int) -> Int:
-    """Give where an octet first is as wanted under a mask, in octets[at:end], or a place not before `end`."""
-    wide, like = np.uint64(mask) * EACH, np.uint64(wanted) * EACH
-    while at + 8 <= end:
-        left = (u64(octets, at) & wide) ^ like
-        if ~((left & LOWS) + LOWS | left | LOWS) != np.uint64(0):  # one of the eight is
-            break
-        at += 8
-    while at < end and np.int64(octets[at]) & mask != wanted:
-        at += 1
-    return at
-
-
-@kernel
 def match_part(texts: Texts, part: Row, octets: Wire, at: Int, end: Int, hint: Int) -> bool:
     """Say whether one part of a signature is true of a payload."""
     kind, length = np.int64(part["kind"]), end - at
@@ -186,7 +169,7 @@ def match_part(texts: Texts, part: Row, octets: Wire, at: Int, end: Int, hint: I
         wanted, mask = np.int64(texts.octets[text]), np.int64(texts.octets[text + 1])
         place = begin
         while True:
-            place = next_like(octets, place, stop - size + 1, wanted, mask)
+            place = find_like(octets, place, stop - size + 1, wanted, mask)
             if place > stop - size:
                 return False
             if same_octets(texts, octets, place, size, text):

@@ -42,6 +42,7 @@ from sonde.wire.read import (
     warm,
     wrap32,
 )
+from sonde.wire.search import find_like, find_octet
 
 __all__ = [
     "INTERPRETED",
@@ -64,6 +65,8 @@ __all__ = [
     "copy",
     "equal",
     "find",
+    "find_like",
+    "find_octet",
     "i8",
     "interpreting",
     "keep",

@@ -3,14 +3,12 @@
 import numpy as np
 
 from sonde.table.out import OWN_ANOMALY
-from sonde.wire import Int, Row, Wire, find, kernel, lower, u8, u64
+from sonde.wire import Int, Row, Wire, find, find_octet, kernel, lower, u8
 
 CR, LF, SP, TAB, DOT, DASH, COLON, LESS, GREATER, QUOTE, BACKSLASH, AT_SIGN, EQUALS, STAR = (
     13, 10, 32, 9, 46, 45, 58, 60, 62, 34, 92, 64, 61, 42,
 )  # fmt: skip
 MAX_WORD = 8
-LOWS = np.uint64(0x7F7F7F7F7F7F7F7F)
-DOTS = np.uint64(0x2E2E2E2E2E2E2E2E)
 
 #: What can be odd in a line of any of the protocols; their own names come behind these.
 LINE_ANOMALIES = ("long_line", "bare_lf")
@@ -144,17 +142,9 @@ def mailbox_start(wire: Wire, at: Int, end: Int) -> Int:
 
 @kernel
 def find_dot(wire: Wire, at: Int, end: Int) -> Int:
-    """Give where a dot first stands in wire[at:end], or -1; eight octets at a time."""
-    while at + 8 <= end:
-        left = u64(wire, at) ^ DOTS
-        if ~((left & LOWS) + LOWS | left | LOWS) != np.uint64(0):  # one of them is zero
-            break
-        at += 8
-    while at < end:
-        if wire[at] == DOT:
-            return at
-        at += 1
-    return -1
+    """Give where a dot first stands in wire[at:end], or -1."""
+    place = find_octet(wire, at, end, DOT)
+    return place if place < end else -1
 
 
 @kernel
