@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sonde.identify import ApplicationError, Applications
+from sonde.identify import ApplicationError, Applications, match_certificate, match_host
 from sonde.identify.applications import CATEGORIES, OWN_LIST, is_domain, read_list
 from sonde.table.out import LENGTH_BITS
 
@@ -36,8 +36,9 @@ def named(names: Applications, *asked: str) -> list[str | None]:
     for name in asked:
         spans.append(len(text) << LENGTH_BITS | len(name))
         text += name.encode()
-    found = names.match(np.frombuffer(bytes(text), np.uint8), np.array(spans, np.int64))
-    return [names.items[number].name if number >= 0 else None for number in found.tolist()]
+    octets = np.frombuffer(bytes(text), np.uint8)
+    found = [match_host(names.names, octets, span) for span in spans]
+    return [names.items[number].name if number >= 0 else None for number in found]
 
 
 def test_a_domain_covers_the_names_below_it_and_no_others(names: Applications) -> None:
@@ -71,7 +72,9 @@ def test_the_users_list_wins_over_our_own(tmp_path: Path) -> None:
 
 
 def test_spans_of_nothing_stay_unknown(names: Applications) -> None:
-    assert names.match(np.zeros(4, np.uint8), np.array([-1, 0], np.int64)).tolist() == [-1, -1]
+    for span in (-1, 0):
+        assert match_host(names.names, np.zeros(4, np.uint8), span) == -1
+        assert match_certificate(names.names, np.zeros(4, np.uint8), span) == -1
 
 
 def test_our_own_list_names_well_known_services() -> None:
@@ -161,5 +164,5 @@ def test_the_hosts_of_a_certificate_name_it_too(names: Applications) -> None:
     for each in told:
         spans.append(len(text) << LENGTH_BITS | len(each))
         text += each
-    found = names.match_certificates(np.frombuffer(text, np.uint8), np.array([*spans, -1], np.int64))
-    assert [names.items[n].name if n >= 0 else None for n in found.tolist()] == ["mail", "search", None, None, None]
+    found = [match_certificate(names.names, np.frombuffer(text, np.uint8), span) for span in [*spans, -1]]
+    assert [names.items[n].name if n >= 0 else None for n in found] == ["mail", "search", None, None, None]

@@ -4,9 +4,15 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import numpy as np
 import pytest
 
+from sonde.dissect import all_dissectors
+from sonde.pipeline import lane
 from sonde.pipeline.read import make_plan, read_captures
+from sonde.schema import columns, row_dtype
+from sonde.source.captures import Source
+from sonde.table.out import FLOW_WORD, is_open, layout_of, new_out, pool_of
 
 EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "first-look.pcapng"
 
@@ -28,6 +34,40 @@ def test_the_number_of_lanes_changes_no_record(tmp_path: Path) -> None:
     for table, entry in made[1].manifest["tables"].items():
         if entry["rows"]:
             assert records(made[1].folder, table) == records(made[3].folder, table), table
+
+
+@pytest.mark.compiled
+def test_when_arenas_of_text_are_left_changes_no_record(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rows stay open from block to block; their text goes with them, or stays where it is."""
+    monkeypatch.setattr(Source.blocks, "__defaults__", (0, 32))
+    made = {}
+    for enough in (-1, 1000, 1 << 30):
+        monkeypatch.setattr(lane, "ENOUGH_TEXT", enough)
+        plan = make_plan(None, "clear", lanes=1, seed=7)
+        made[enough] = read_captures([str(EXAMPLE)], plan, tmp_path / f"{enough}.sonde")
+        assert made[enough].manifest["internal_errors"] == []
+    for table, entry in made[-1].manifest["tables"].items():
+        if entry["rows"]:
+            wanted = records(made[-1].folder, table)
+            assert wanted == records(made[1000].folder, table) == records(made[1 << 30].folder, table), table
+
+
+def test_every_row_begins_with_the_words_that_tables_are_gathered_by() -> None:
+    for dissector in all_dissectors():
+        for record in dissector.records:
+            dtype = row_dtype(record)
+            rows = np.zeros(2, dtype)
+            rows["flow"], rows["open"] = (3, 5), (1, 0)
+            table = new_out(record, 2, 64)._replace(rows=rows)
+            pool, layout = pool_of(table), layout_of(record)
+            width = int(layout.size[0])
+            assert [pool.words[row * width + FLOW_WORD] for row in range(2)] == [3, 5]
+            assert [is_open(pool, row, width) for row in range(2)] == [True, False]
+            texts = [each for each in columns(record) if each.kind.name in ("text", "octets", "text_list", "u32_list")]
+            for column in texts:
+                rows[column.name] = 1 << 40 | column.index
+            found = [int(pool.words[width + place]) - (1 << 40) for place in layout.spans]
+            assert found == [each.index for each in texts]
 
 
 def test_the_packets_of_flows_add_up_to_those_recorded(tmp_path: Path) -> None:

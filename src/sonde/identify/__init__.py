@@ -1,6 +1,6 @@
 """First octets -> protocol and application, with evidence."""
 
-from sonde.identify.applications import ApplicationError, Applications
+from sonde.identify.applications import ApplicationError, Applications, Names, match_certificate, match_host
 from sonde.identify.catalogue import all_protocols
 from sonde.identify.expect import DISPLACED
 from sonde.identify.index import rule_names, told_applications
@@ -13,10 +13,13 @@ __all__ = [
     "ApplicationError",
     "Applications",
     "Matcher",
+    "Names",
     "Results",
     "all_protocols",
     "build_identify",
     "build_matcher",
+    "match_certificate",
+    "match_host",
     "new_results",
     "rule_names",
     "told_applications",

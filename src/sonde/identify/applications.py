@@ -1,7 +1,7 @@
 """Names -> applications: SNI, Host and QNAME looked up by what is known of their ends and beginnings.
 
     names = Applications.load()                 # applications.toml, and the user's own
-    names.match(text, spans)                    # a number for each span; -1 unknown
+    number = match_host(names.names, text, span)        # in a kernel; -1 unknown
     names.items[number].title
 
 The list is data: `applications.toml` beside this file, and files that users add. A domain
@@ -94,18 +94,6 @@ class Applications:
         for path in extra:
             items += read_list(path)
         return Applications(tuple(items), _compile(items) if len(items) > own else names)
-
-    def match(self, text: Wire, spans: Ints) -> Ints:
-        """Give the application's number for each name, or -1."""
-        found = np.full(len(spans), -1, np.int64)
-        match_names(self.names, text, np.ascontiguousarray(spans), found)
-        return found
-
-    def match_certificates(self, text: Wire, spans: Ints) -> Ints:
-        """Give the application of the first known host among a certificate's names, or -1."""
-        found = np.full(len(spans), -1, np.int64)
-        match_hosts(self.names, text, np.ascontiguousarray(spans), found)
-        return found
 
 
 def own_list() -> tuple[list[Application], Names]:
@@ -271,31 +259,32 @@ def _table(texts: dict[tuple[bytes, bytes], int], *, backwards: bool) -> Ends:
     return _ends(table, np.frombuffer(bytes(text) or b"\0", np.uint8))
 
 
-@kernel(wraps=True)
-def match_names(names: Names, text: Wire, spans: Ints, found: Ints) -> None:
-    """Look every name up."""
-    for row in range(len(spans)):
-        if spans[row] >= 0:
-            at = spans[row] >> LENGTH_BITS
-            found[row] = match_name(names, text, at, at + (spans[row] & LENGTH_MASK))
+@kernel
+def match_host(names: Names, text: Wire, span: Int) -> Int:
+    """Give the application that the name in a span tells, or -1."""
+    if span < 0:
+        return -1
+    at = span >> LENGTH_BITS
+    return match_name(names, text, at, at + (span & LENGTH_MASK))
 
 
-@kernel(wraps=True)
-def match_hosts(names: Names, text: Wire, spans: Ints, found: Ints) -> None:
-    """Look up the hosts among general names, one after the other, until one is known."""
-    for row in range(len(spans)):
-        if spans[row] < 0:
-            continue
-        at = spans[row] >> LENGTH_BITS
-        end = at + (spans[row] & LENGTH_MASK)
-        for _ in range(MOST_HOSTS):
-            if end - at < 2 or text[at + 1] >= 0x80 or end - at - 2 < text[at + 1]:
-                break
-            begin, stop = at + 2, at + 2 + np.int64(text[at + 1])
-            if text[at] == DNS_NAME and found[row] < 0:
-                is_pattern = stop - begin > 2 and text[begin] == STAR and text[begin + 1] == DOT
-                found[row] = match_name(names, text, begin + 2 if is_pattern else begin, stop)
-            at = stop
+@kernel
+def match_certificate(names: Names, text: Wire, span: Int) -> Int:
+    """Give the application of the first known host among a certificate's names (RFC 5280 §4.2.1.6), or -1."""
+    found = np.int64(-1)
+    if span < 0:
+        return found
+    at = span >> LENGTH_BITS
+    end = at + (span & LENGTH_MASK)
+    for _ in range(MOST_HOSTS):
+        if found >= 0 or end - at < 2 or text[at + 1] >= 0x80 or end - at - 2 < text[at + 1]:
+            break
+        begin, stop = at + 2, at + 2 + np.int64(text[at + 1])
+        if text[at] == DNS_NAME:
+            is_pattern = stop - begin > 2 and text[begin] == STAR and text[begin + 1] == DOT
+            found = match_name(names, text, begin + 2 if is_pattern else begin, stop)
+        at = stop
+    return found
 
 
 @kernel(wraps=True)

@@ -17,6 +17,7 @@ from sonde.dissect.api import outs
 from sonde.flow import end_flows, evict_flows, make_room, sweep_flows
 from sonde.identify import DISPLACED, ROUTED, new_results
 from sonde.pipeline.carry import Shard, carry_frames, new_shard
+from sonde.pipeline.gather import gather
 from sonde.pipeline.group import group_ended, group_turns, new_starts
 from sonde.pipeline.means import identify_kernel
 from sonde.pipeline.plan import Plan
@@ -30,7 +31,7 @@ from sonde.reassemble import (
     new_fragments,
     release_turns,
 )
-from sonde.schema import Record, columns, once, row_dtype
+from sonde.schema import Record
 from sonde.table.flows import (
     ENDED,
     FORCED_END,
@@ -38,28 +39,25 @@ from sonde.table.flows import (
     LATEST,
     LEFT,
     NEW,
-    TOLD_BY_CERTIFICATE,
-    TOLD_BY_NAME,
     chain_all,
     free_ended,
-    name_applications,
     new_flows,
     open_slots,
-    take_keys,
 )
 from sonde.table.out import (
     CUT_TEXT,
     DONE,
-    FREE,
-    FRESH,
     NO_ROOM,
     NO_ROW,
     TEXT,
+    Layout,
     Out,
+    Pool,
     grow_out,
+    layout_of,
     move_text,
     new_out,
-    settle,
+    pool_of,
 )
 from sonde.table.packets import DROPS, FRAGMENT_INCOMPLETE, INTERNAL, PACKET
 from sonde.table.streams import AHEAD, AHEAD_REFUSED, HELD_REFUSED, NO_STREAM, TOO_LONG, new_streams
@@ -71,6 +69,7 @@ MOST_STREAMS = 1 << 18  # flows under inspection at the same time
 FIRST_CONNS = 1 << 12
 FIRST_ROWS = 1 << 12
 SPARE_TEXT = 1 << 20
+ENOUGH_TEXT = 1 << 19  # octets in an arena, for a fresh one to be begun
 MOST_SWITCHES = 4  # protocols inside each other that a block can tell
 CORE_TASKS = 3  # see `Lane.tasks`
 VOLUME = ("tls", "http", "dns", "quic")  # in nearly every capture: compiled before the first of them is met
@@ -81,12 +80,18 @@ MOST_FAULTS = 1000  # of one kernel in one block
 
 @dataclass(slots=True)
 class Batch:
-    """Closed rows of one table, the text they point to, and the keys of their flows."""
+    """Closed rows of one table, the text they point to, and the keys of their flows.
+
+    The arena of text is shared with batches before and after; its octets up to `end` are
+    there to stay, and `added` of them are new with this batch.
+    """
 
     record: type[Record]
     dissector: Dissector
     rows: Rows
     text: Wire
+    end: int
+    added: int
     keys: Rows
 
 
@@ -116,9 +121,19 @@ class Desk:
     tables: list[Out]
     out: Any
     wanted: bool
+    #: The tables again, as octets.
+    pools: list[Pool]
+    layouts: list[Layout]
+    #: How much of each arena was handed over.
+    told: list[int]
     #: Whether its kernels run as plain Python, as long as there is little to do.
     meanwhile: Meanwhile = field(default_factory=Meanwhile)
     interprets: bool = False
+
+    def replace(self, tables: list[Out]) -> None:
+        """Go on with other tables."""
+        self.tables, self.out = tables, outs(self.dissector, tables)
+        self.pools = [pool_of(out) for out in tables]
 
 
 @cache
@@ -169,8 +184,6 @@ class Lane:
             [
                 (desk.drivers.read, (wire, routed, order, desk.conns, shard.streams, desk.out)),
                 (desk.drivers.finish, (order, desk.conns, shard.streams, desk.out)),
-                *[(settle, (out.rows, out.done, out.free, out.count)) for out in desk.tables],
-                *[(move_text, (wire, order, out, wire)) for out in desk.tables],
             ]
             for desk in self.desks
         ]
@@ -184,16 +197,16 @@ class Lane:
     def _rehearse(self) -> None:
         """Call the small kernels on nothing."""
         shard, none = self.shard, self.order[:0]
-        flows, streams, applications = shard.flows, shard.streams, self.plan.applications
+        flows, streams, names = shard.flows, shard.streams, self.plan.applications.names
         sweep_flows(flows, 0, shard.limits)
         flush_ended(flows, streams, self.scratch, self.turns, shard.chosen)
         group_turns(self.results.turns[:0], self.starts, self.octets, none)
         group_ended(flows, streams, self.starts, none)
         release_turns(streams, self.turns[:0])
-        take_keys(flows, none, np.empty(0, KEY))
-        applications.match(np.empty(1, np.uint8), none)
-        applications.match_certificates(np.empty(1, np.uint8), none)
-        name_applications(flows, none, none, 0)
+        if self.desks:
+            pool, layout, nothing = self.desks[0].pools[0], self.desks[0].layouts[0], np.empty(0, np.uint8)
+            gather(pool, layout, names, flows, nothing, np.empty(0, KEY))
+            move_text(pool, layout, nothing)
         close_ended(flows, streams)
         free_ended(flows)
         chain_all(flows, 0)
@@ -212,6 +225,9 @@ class Lane:
             tables,
             outs(dissector, tables),
             wanted,
+            [pool_of(out) for out in tables],
+            [layout_of(record) for record in dissector.records],
+            [0] * len(tables),
         )
 
     def take(self, wire: Wire, frames: Rows, first: int, now_ns: int = 0) -> Yield:
@@ -353,38 +369,39 @@ class Lane:
         room = SPARE_TEXT + 3 * octets + 4096 * min(turns, 256)
         tables = [grow_out(out, rows, room) for out in desk.tables]
         if any(new is not old for new, old in zip(tables, desk.tables, strict=True)):
-            desk.tables, desk.out = tables, outs(desk.dissector, tables)
+            desk.replace(tables)
 
     def _gather(self, made: Yield) -> None:
         """Take the closed rows of all dissectors, and let their names tell applications."""
         for desk in self.desks:
-            changed = False
-            for place, (record, out) in enumerate(zip(desk.dissector.records, desk.tables, strict=True)):
-                if not out.count[DONE]:
-                    continue
-                self._take_rows(desk, record, out, made)
-                with interpreting(desk.interprets):
-                    settle(out.rows, out.done, out.free, out.count)
-                    desk.tables[place] = _fresh_text(record, out)
-                changed = changed or desk.tables[place] is not out
-            if changed:
-                desk.out = outs(desk.dissector, desk.tables)
+            for place, pool in enumerate(desk.pools):
+                if pool.count[DONE]:
+                    self._take_rows(desk, place, made)
+            if any(_is_used(pool) for pool in desk.pools):
+                self._renew_text(desk)
 
-    def _take_rows(self, desk: Desk, record: type[Record], out: Out, made: Yield) -> None:
-        done = out.done[: out.count[DONE]]
-        rows = out.rows.view(f"V{out.rows.dtype.itemsize}").take(done).view(out.rows.dtype)
-        slots = np.ascontiguousarray(rows["flow"])
-        for column in columns(record):
-            if column.field.names_application:
-                applications = self.plan.applications
-                is_host = column.kind.name == "text"
-                match = applications.match if is_host else applications.match_certificates
-                found = match(out.text, rows[column.name])
-                name_applications(self.shard.flows, slots, found, TOLD_BY_NAME if is_host else TOLD_BY_CERTIFICATE)
-        if desk.wanted and self.plan.takes(record):
-            keys = np.empty(len(rows), KEY)
-            take_keys(self.shard.flows, slots, keys)
-            made.batches.append(Batch(record, desk.dissector, rows, out.text[: out.count[TEXT]], keys))
+    def _take_rows(self, desk: Desk, place: int, made: Yield) -> None:
+        record, pool = desk.dissector.records[place], desk.pools[place]
+        wanted = desk.wanted and self.plan.takes(record)
+        dtype, count = desk.tables[place].rows.dtype, int(pool.count[DONE]) if wanted else 0
+        taken, keys = np.empty(count * dtype.itemsize, np.uint8), np.empty(count, KEY)
+        gather(pool, desk.layouts[place], self.plan.applications.names, self.shard.flows, taken, keys)
+        if wanted:
+            end, before = int(pool.count[TEXT]), desk.told[place]
+            desk.told[place] = end
+            batch = Batch(record, desk.dissector, taken.view(dtype), pool.text, end, end - before, keys)
+            made.batches.append(batch)
+
+    def _renew_text(self, desk: Desk) -> None:
+        """Leave arenas that are well used to their batches; the text of open rows goes to fresh ones."""
+        tables = desk.tables.copy()
+        for place, pool in enumerate(desk.pools):
+            if _is_used(pool):
+                fresh = np.empty(len(pool.text), np.uint8)
+                move_text(pool, desk.layouts[place], fresh)
+                tables[place] = tables[place]._replace(text=fresh)
+                desk.told[place] = 0
+        desk.replace(tables)
 
     @property
     def flows_now(self) -> int:
@@ -410,25 +427,6 @@ class Lane:
         return found
 
 
-@once
-def span_offsets(record: type[Record]) -> Ints:
-    """Give where in a row its spans lie, in octets."""
-    dtype = row_dtype(record)
-    assert dtype.fields is not None  # noqa: S101
-    spans = [
-        dtype.fields[column.name][1]
-        for column in columns(record)
-        if column.kind.name in ("text", "octets", "text_list", "u32_list")
-    ]
-    return np.array(spans, np.int64)
-
-
-def _fresh_text(record: type[Record], out: Out) -> Out:
-    """Leave the arena to the batch; carry the text of open rows into a fresh one."""
-    if not out.count[TEXT]:
-        return out
-    fresh = np.empty(len(out.text), np.uint8)
-    is_open = int(out.count[FRESH]) - 1 - int(out.count[FREE])
-    raw = out.rows.view(np.uint8)
-    out.count[TEXT] = move_text(raw, span_offsets(record), out, fresh) if is_open else 0
-    return out._replace(text=fresh)
+def _is_used(pool: Pool) -> bool:
+    """Say whether an arena holds so much that it is better left to its batches, and given back after them."""
+    return int(pool.count[TEXT]) > ENOUGH_TEXT

@@ -1,5 +1,6 @@
 """What lanes yield -> batches through the gate into the sink, and the counts for the summary."""
 
+import itertools
 import os
 import threading
 from collections import Counter
@@ -12,7 +13,7 @@ import pyarrow.compute as pc
 
 from sonde.content import MailPartRecord, MailRecord
 from sonde.dissect import Dissector
-from sonde.pipeline.lane import Batch, Yield, span_offsets
+from sonde.pipeline.lane import Batch, Yield
 from sonde.pipeline.mail import MailDesk, rehearse_mail
 from sonde.pipeline.plan import Plan, all_records, table_columns
 from sonde.pipeline.tally import Tally, add_hosts, new_sums
@@ -21,7 +22,7 @@ from sonde.schema import Record, columns, row_dtype, table_name
 from sonde.sink import Sink
 from sonde.table.arrow import without
 from sonde.table.flows import BY_IP_PROTOCOL, FLOW, KEY
-from sonde.table.out import LENGTH_BITS, LENGTH_MASK, shift_spans
+from sonde.table.out import LENGTH_BITS, LENGTH_MASK, SPAN_KINDS, layout_of, shift_spans
 from sonde.table.permitted import Permitted
 from sonde.wire import Rows, Wire
 
@@ -34,7 +35,6 @@ TEXT_A_BATCH = 4 << 20
 MOST_DISTINCT = 1 << 17  # values remembered of a table that tells each only once
 NO_OCTETS: Wire = np.empty(1, np.uint8)
 MAIL_TABLES = frozenset(("mail", "mail_part"))
-SPAN_KINDS = ("text", "octets", "text_list", "u32_list")
 
 
 class Recorder:
@@ -56,7 +56,7 @@ class Recorder:
     def rehearse(self) -> None:
         """Build records of nothing and write none, so that the kernels for it are compiled."""
         text, keys = np.empty(1, np.uint8), np.empty(0, KEY)
-        shift_spans(text[:0], 1, np.empty(0, np.int64), 0)
+        shift_spans(np.empty(0, np.int64), layout_of(MailRecord), 0)
         self.tally.add(np.empty(0, FLOW))
         self._permit_flows(np.empty(0, FLOW))
         for dissector in self.plan.dissectors:
@@ -79,7 +79,7 @@ class Recorder:
             name = table_name(batch.record)
             self.batches.setdefault(name, []).append(batch)
             self.waiting[name] += len(batch.rows)
-            self.text[name] += len(batch.text)
+            self.text[name] += batch.added
         if len(made.flows):
             self.flows.append(made.flows)
             self.waiting["flows"] += len(made.flows)
@@ -262,17 +262,20 @@ def _by_dissector(batches: list[Batch]) -> list[list[Batch]]:
     return [groups[name] for name in sorted(groups)]
 
 
-def _joined(batches: list[Batch]) -> tuple[Rows, Any, Rows]:
-    """Lay batches one behind the other; spans follow their text."""
-    if len(batches) == 1:
-        return batches[0].rows, batches[0].text, batches[0].keys
-    offsets, base = span_offsets(batches[0].record), 0
+def _joined(batches: list[Batch]) -> tuple[Rows, Wire, Rows]:
+    """Lay batches one behind the other; spans follow their text, of which batches of one lane may share an arena."""
+    ends: dict[int, int] = {}
+    arenas: dict[int, Wire] = {}
     for batch in batches:
-        if base:
-            shift_spans(batch.rows.view(np.uint8), batch.rows.dtype.itemsize, offsets, base << LENGTH_BITS)
-        base += len(batch.text)
-    rows = joined_rows([batch.rows for batch in batches])
-    return rows, np.concatenate([batch.text for batch in batches]), joined_rows([batch.keys for batch in batches])
+        arenas[id(batch.text)] = batch.text
+        ends[id(batch.text)] = max(ends.get(id(batch.text), 0), batch.end)
+    bases = dict(zip(ends, [0, *itertools.accumulate(ends.values())], strict=False))
+    for batch in batches:
+        if base := bases[id(batch.text)]:
+            shift_spans(batch.rows.view(np.int64), layout_of(batch.record), base << LENGTH_BITS)
+    parts = [arena[: ends[name]] for name, arena in arenas.items()]
+    text = parts[0] if len(parts) == 1 else np.concatenate(parts)
+    return joined_rows([each.rows for each in batches]), text, joined_rows([each.keys for each in batches])
 
 
 def schema_of(plan: Plan, name: str) -> pa.Schema:

@@ -5,6 +5,7 @@ start. Here every column is put together from its buffers, as Arrow lays them ou
 """
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from sonde.wire import Int, Ints, kernel
 
 FEW = 512  # distinct values that `encode` counts before it gives up
 STEPS = 2 * FEW
+MOST_DICTIONARIES = 256  # lists of names whose texts are kept
 
 
 def validity(null: np.ndarray | None) -> pa.Buffer | None:
@@ -47,21 +49,27 @@ def times(values: np.ndarray, kind: pa.DataType) -> pa.Array:
     return pa.Array.from_buffers(kind, len(plain), [validity(plain == NO_TIME), pa.py_buffer(plain)])
 
 
-def named(codes: np.ndarray, names: list[str | None]) -> pa.Array:
+def named(codes: np.ndarray, names: Sequence[str | None]) -> pa.Array:
     """Make a dictionary column of numbers into names; those outside and a name of None are null."""
-    texts = [name or "" for name in names] or [""]
-    absent = np.array([name is None for name in names] or [True])
+    absent, texts = _dictionary(tuple(names))
     within = np.clip(codes, 0, len(texts) - 1)
     null = (codes < 0) | (codes >= len(names)) | absent[within]
-    return pa.DictionaryArray.from_arrays(numbers(within, pa.int32(), null), texts_column(texts))
+    return pa.DictionaryArray.from_arrays(numbers(within, pa.int32(), null), texts)
+
+
+@lru_cache(maxsize=MOST_DICTIONARIES)
+def _dictionary(names: tuple[str | None, ...]) -> tuple[np.ndarray, pa.Array]:
+    """Say which names are none, and give them all as texts; the same come with each batch."""
+    absent = np.array([name is None for name in names] or [True])
+    return absent, texts_column([name or "" for name in names] or [""])
 
 
 def texts_column(texts: Sequence[str | None]) -> pa.Array:
     """Make a string column of Python's strings."""
     raw = [b"" if text is None else text.encode() for text in texts]
     offsets = np.zeros(len(raw) + 1, np.int32)
-    np.cumsum([len(each) for each in raw], out=offsets[1:])
-    null = np.array([text is None for text in texts], bool)
+    np.cumsum(np.fromiter(map(len, raw), np.int32, len(raw)), out=offsets[1:])
+    null = np.array([text is None for text in texts], bool) if None in texts else None
     return pa.Array.from_buffers(
         pa.string(), len(raw), [validity(null), pa.py_buffer(offsets), pa.py_buffer(b"".join(raw) or b"\0")]
     )

@@ -257,26 +257,25 @@ KEY = np.dtype(
 
 
 @kernel
-def take_keys(flows: Flows, slots: Ints, keys: Rows) -> None:
-    """Copy the keys of the flows in these slots."""
-    for row in range(len(slots)):
-        flow, key = flows.rows[slots[row]], keys[row]
-        key["orig_high"] = flow["orig_high"]
-        key["orig_low"] = flow["orig_low"]
-        key["resp_high"] = flow["resp_high"]
-        key["resp_low"] = flow["resp_low"]
-        key["frame"] = flow["frame"]
-        key["orig_port"] = flow["orig_port"]
-        key["resp_port"] = flow["resp_port"]
+def take_key(flows: Flows, slot: Int, key: Row) -> None:
+    """Copy the key of the flow in a slot."""
+    flow = flows.rows[slot]
+    key["orig_high"] = flow["orig_high"]
+    key["orig_low"] = flow["orig_low"]
+    key["resp_high"] = flow["resp_high"]
+    key["resp_low"] = flow["resp_low"]
+    key["frame"] = flow["frame"]
+    key["orig_port"] = flow["orig_port"]
+    key["resp_port"] = flow["resp_port"]
 
 
 @kernel
-def name_applications(flows: Flows, slots: Ints, found: Ints, told: Int) -> None:
+def name_application(flows: Flows, slot: Int, application: Int, told: Int) -> None:
     """Keep the first application that a flow's names tell; `told` says what kind of name."""
-    for row in range(len(slots)):
-        if found[row] >= 0 and flows.rows[slots[row]]["application"] < 0:
-            flows.rows[slots[row]]["application"] = found[row]
-            flows.rows[slots[row]]["told"] = told
+    flow = flows.rows[slot]
+    if application >= 0 and flow["application"] < 0:
+        flow["application"] = application
+        flow["told"] = told
 
 
 @kernel

@@ -6,18 +6,19 @@ holds a span, `offset << 24 | length`. Row 0 takes what finds no room, so that a
 dissector need not ask; what lands there is counted and never emitted.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from sonde.schema import NO_TEXT, Record, columns, null_row, row_dtype
-from sonde.wire import Int, Ints, Row, Rows, Wire, copy, kernel, le32
+from sonde.schema import HEADER, NO_TEXT, Record, columns, null_row, once, row_dtype
+from sonde.wire import Int, Ints, Row, Rows, Wire, copy, kernel
 
 # Places in Out.count. Rows from FRESH on were never used: their memory is untouched.
 FREE, DONE, TEXT, NO_ROW, NO_ROOM, CUT_TEXT, FRESH = range(7)
 LENGTH_BITS = 24
 LENGTH_MASK = (1 << LENGTH_BITS) - 1
 SPILL_ROW = 0
+SPAN_KINDS = ("text", "octets", "text_list", "u32_list")
 MAX_TEXT = 8192  # octets of one field; a longer one is cut and the row says so
 
 # Anomalies that any record can have; a dissector's own begin at bit 8.
@@ -31,6 +32,11 @@ OWN_ANOMALY = 8
 # Status of a record: could the message be read? (closed list)
 OK, TRUNCATED, MALFORMED, UNSUPPORTED = 0, 1, 2, 3
 STATUS_NAMES = {0: "ok", 1: "truncated", 2: "malformed", 3: "unsupported"}
+
+#: Every row begins alike, in words of eight octets.
+WORD = 8
+_HEAD: Any = np.dtype(list(HEADER), align=True).fields
+FLOW_WORD, OPEN_AT = _HEAD["flow"][1] // WORD, _HEAD["open"][1]
 
 
 class Out(NamedTuple):
@@ -269,52 +275,87 @@ def put_ipv6(out: Out, octets: Wire, at: Int) -> None:
             put_octet(out, 58)
 
 
-@kernel
-def settle(rows: Rows, done: Ints, free: Ints, count: Ints) -> None:
-    """Return the closed rows to the pool, after their batch was taken."""
-    for place in range(count[DONE]):
-        free[count[FREE]] = done[place]
-        count[FREE] += 1
-    count[DONE] = 0
+class Pool(NamedTuple):
+    """A record table as octets and as whole numbers, whatever its record: one kernel serves all tables."""
+
+    raw: Wire
+    words: Ints
+    text: Wire
+    free: Ints
+    done: Ints
+    count: Ints  # type: ignore[assignment] # tuple.count is not wanted
 
 
-@kernel
-def move_text(raw: Wire, spans: Ints, out: Out, text: Wire) -> Int:
-    """Copy the text of open rows into a fresh arena and repoint their spans.
+class Layout(NamedTuple):
+    """Where a record's rows hold what: places of 64-bit words in a row."""
 
-    `raw` is the row pool as octets; `spans` are the octet offsets of span fields in a
-    row (multiples of 8). Gives how much of the new arena is used.
-    """
-    used = 0
-    width = len(raw) // len(out.rows)
-    for row in range(1, out.count[FRESH]):
-        if out.rows[row]["open"] == 0:
+    size: Ints  # words of a row
+    spans: Ints
+    hosts: Ints  # spans of names that tell applications
+    certificates: Ints  # spans of a certificate's names
+
+
+def pool_of(out: Out) -> Pool:
+    """Give a table as what kernels take that know nothing of its record."""
+    return Pool(out.rows.view(np.uint8), out.rows.view(np.int64), out.text, out.free, out.done, out.count)
+
+
+@once
+def layout_of(record: type[Record]) -> Layout:
+    """Give where the rows of a record hold what."""
+    dtype = row_dtype(record)
+    assert dtype.fields is not None  # noqa: S101
+    spans: dict[str, list[int]] = {"spans": [], "hosts": [], "certificates": []}
+    for column in columns(record):
+        if column.kind.name not in SPAN_KINDS:
             continue
-        for offset in spans:
-            at = row * width + offset
-            span = le32(raw, at) | le32(raw, at + 4) << 32
+        place = dtype.fields[column.name][1] // WORD
+        spans["spans"].append(place)
+        if column.field.names_application:
+            spans["hosts" if column.kind.name == "text" else "certificates"].append(place)
+    return Layout(
+        np.array([dtype.itemsize // WORD]), **{name: np.array(found, np.int64) for name, found in spans.items()}
+    )
+
+
+@kernel
+def is_open(pool: Pool, row: Int, width: Int) -> bool:
+    """Say whether a row is being filled."""
+    return bool(pool.raw[WORD * width * row + OPEN_AT] == 1)
+
+
+@kernel
+def put_back(pool: Pool) -> None:
+    """Return the closed rows to the pool, after their batch was taken."""
+    for place in range(pool.count[DONE]):
+        pool.free[pool.count[FREE]] = pool.done[place]
+        pool.count[FREE] += 1
+    pool.count[DONE] = 0
+
+
+@kernel
+def move_text(pool: Pool, layout: Layout, fresh: Wire) -> None:
+    """Copy the text of open rows into a fresh arena and repoint their spans."""
+    used, width = 0, layout.size[0]
+    for row in range(1, pool.count[FRESH]):
+        if not is_open(pool, row, width):
+            continue
+        for place in layout.spans:
+            span = pool.words[row * width + place]
             if span < 0:
                 continue
             start, length = span >> LENGTH_BITS, span & LENGTH_MASK
-            copy(out.text, start, start + length, text, used)
-            put_span(raw, at, used << LENGTH_BITS | length)
+            copy(pool.text, start, start + length, fresh, used)
+            pool.words[row * width + place] = used << LENGTH_BITS | length
             used += length
-    return used
+    pool.count[TEXT] = used
 
 
 @kernel
-def put_span(raw: Wire, at: Int, span: Int) -> None:
-    """Write a span into a row that is looked at as octets."""
-    for octet in range(8):
-        raw[at + octet] = span >> 8 * octet & 255
-
-
-@kernel
-def shift_spans(raw: Wire, width: Int, offsets: Ints, delta: Int) -> None:
-    """Move where the spans of rows point to; `raw` is the rows as octets, `width` octets each."""
-    for row in range(len(raw) // width):
-        for offset in offsets:
-            at = row * width + offset
-            span = le32(raw, at) | le32(raw, at + 4) << 32
-            if span >= 0:
-                put_span(raw, at, span + delta)
+def shift_spans(words: Ints, layout: Layout, delta: Int) -> None:
+    """Move where the spans of rows, given as words, point to."""
+    width = layout.size[0]
+    for row in range(len(words) // width):
+        for place in layout.spans:
+            if words[row * width + place] >= 0:
+                words[row * width + place] += delta
