@@ -11,19 +11,17 @@ wins over all ends.
 """
 
 import hashlib
-import json
-import os
+import pickle
 import tomllib
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple, cast
-from zipfile import BadZipFile
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from sonde.table.out import LENGTH_BITS, LENGTH_MASK
-from sonde.wire import Int, Ints, Wire, cache_folder, kernel, lower
+from sonde.wire import Int, Ints, Wire, cache_folder, keep, kernel, lower
 
 OWN_LIST = Path(__file__).with_name("applications.toml")
 FNV_OFFSET, FNV_PRIME = np.uint64(0xCBF29CE484222325), np.uint64(0x100000001B3)
@@ -98,42 +96,20 @@ class Applications:
 
 def own_list() -> tuple[list[Application], Names]:
     """Read Sonde's own list; it takes 100 ms, so what comes of it is kept beside the kernels."""
-    kept = cache_folder() / f"applications-{_own_digest()}.npz"
+    kept = cache_folder() / f"applications-{_own_digest()}"
     try:
-        with np.load(kept) as arrays:
-            items = [_application(entry) for entry in json.loads(arrays["items"].tobytes())]
-            return items, Names(*(_ends(arrays[f"{which}_table"], arrays[f"{which}_text"]) for which in Names._fields))
-    except (OSError, ValueError, KeyError, TypeError, BadZipFile):
+        items, names = pickle.loads(kept.read_bytes())  # noqa: S301 - ours, beside the machine code
+        return list(items), Names(*names)
+    except (OSError, EOFError, ValueError, TypeError, AttributeError, ImportError, pickle.UnpicklingError):
         items = read_list(OWN_LIST)
     names = _compile(items)
-    arrays = {"items": np.frombuffer(json.dumps([asdict(item) for item in items]).encode(), np.uint8)}
-    for which, ends in zip(Names._fields, names, strict=True):
-        arrays |= {f"{which}_table": np.stack(ends[:-1]), f"{which}_text": ends.text}
-    try:
-        aside = kept.with_name(f".{os.getpid()}.{kept.name}")
-        np.savez(aside, **cast("Any", arrays))
-        aside.rename(kept)
-    except OSError:
-        pass  # the next start reads TOML again
+    keep(kept, pickle.dumps((items, names)))
     return items, names
 
 
 def _own_digest() -> str:
     """Name what is kept by the list and by this file, which gives it its form."""
     return hashlib.blake2b(OWN_LIST.read_bytes() + Path(__file__).read_bytes(), digest_size=12).hexdigest()
-
-
-def _application(entry: dict[str, Any]) -> Application:
-    aliases = {tool: tuple(names) for tool, names in entry["aliases"].items()}
-    return Application(
-        entry["name"],
-        entry["title"],
-        tuple(entry["domains"]),
-        aliases,
-        entry["category"],
-        entry["owner"],
-        entry["told"],
-    )
 
 
 def read_list(path: Path) -> list[Application]:

@@ -8,9 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from sonde.pipeline.plan import registry
-from sonde.pipeline.signing import add_signature, signatures_beside
 from sonde.policy import BUILT_IN, Policy, PolicyError, load_policy
-from sonde.policy.sshsig import count_signers, load_allowed_signers
 
 NAMESPACE = "sonde-policy@v1"
 
@@ -43,6 +41,10 @@ def _signed_by(path: Path, policy: Policy, signers: Path | None, when: datetime)
         if needed:
             raise PolicyError(f"{path} asks for {_keys(needed)}; name who may sign with --signers FILE.")
         return ()
+    # What reads signatures takes 12 ms of each start, and most policies are built in.
+    from sonde.pipeline.signing import signatures_beside  # noqa: PLC0415
+    from sonde.policy.sshsig import count_signers, load_allowed_signers  # noqa: PLC0415
+
     found = signatures_beside(path)
     if len(found) < needed:
         raise PolicyError(
@@ -60,6 +62,8 @@ def sign_policy(path: Path, key: Path, now: datetime | None = None) -> str:
     policy = load_policy(path, registry(), now=now)
     if policy.is_built_in:
         raise PolicyError(f"{path} is built in and is not signed; write one of your own with `sonde policy init`.")
+    from sonde.pipeline.signing import add_signature  # noqa: PLC0415 - see `_signed_by`
+
     return add_signature(path, policy.octets, key, NAMESPACE)
 
 

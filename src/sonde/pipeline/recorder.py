@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from sonde.content import MailPartRecord, MailRecord
 from sonde.dissect import Dissector
@@ -231,6 +230,8 @@ class Recorder:
         return order[np.array(fresh, np.int64)]
 
     def _count_names(self, column: pa.Array) -> None:
+        import pyarrow.compute as pc  # noqa: PLC0415 - it takes 40 ms, which are free once lanes are at work
+
         counts = pc.value_counts(column)
         names, numbers = counts.field("values").to_pylist(), counts.field("counts").to_pylist()
         with self.naming:

@@ -10,7 +10,6 @@ from datetime import UTC, datetime
 from ipaddress import IPv4Network, IPv6Network, ip_network
 
 from sonde.policy.domains import is_public_suffix, spelled_domain
-from sonde.policy.persons import what_names_a_person
 from sonde.policy.terms import DAY_NS, HOUR_NS, PREFIX, PURPOSES, ROLES, SECOND_NS, TRUNCATE
 
 MINUTE_NS = 60 * SECOND_NS
@@ -211,6 +210,8 @@ def mail_domain(value: object) -> str:
         raise ValueError(f'is {value!r}, which is no domain; write one such as "example.org".')
     if is_public_suffix(found):
         raise ValueError(f"is {value!r}, under which anybody registers names; write your own domain.")
+    from sonde.policy.persons import what_names_a_person  # noqa: PLC0415 - its patterns take 8 ms of each start
+
     if (kind := what_names_a_person(found)) or found.endswith(TOP_LEVEL_OF_PERSONS):
         raise ValueError(f"has {kind or 'the name of a person'}; write the domain of an organisation.")
     return found

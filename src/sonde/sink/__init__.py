@@ -6,6 +6,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from sonde.sink.files import CsvSink, JsonlSink, ParquetSink, Sink
+from sonde.sink.files import load as load_sinks
 from sonde.sink.zeek import ZeekSink
 
 FORMATS = ("parquet", "jsonl", "csv", "zeek")
@@ -22,4 +23,4 @@ def open_sink(name: str, folder: Path, schemas: Mapping[str, pa.Schema]) -> Sink
     return makers[name](folder, schemas)
 
 
-__all__ = ["FORMATS", "Sink", "open_sink"]
+__all__ = ["FORMATS", "Sink", "load_sinks", "open_sink"]

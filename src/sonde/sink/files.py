@@ -9,16 +9,27 @@ import math
 from collections.abc import Callable, Mapping
 from json.encoder import encode_basestring
 from pathlib import Path
-from typing import IO, Any, Protocol
+from typing import IO, TYPE_CHECKING, Any, Protocol
 
 import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.csv as pa_csv
-import pyarrow.parquet as pq
 
 from sonde.table.permitted import Permitted
 
+if TYPE_CHECKING:
+    import pyarrow.csv as pa_csv
+    import pyarrow.parquet as pq
+
 ROWS_A_GROUP = 1 << 17
+
+
+def load() -> None:
+    """Have what writes in memory: without this it comes when first needed, while lanes are at work already.
+
+    A process that gives privileges up calls it before, since files may be out of reach afterwards.
+    """
+    import pyarrow.compute  # noqa: PLC0415
+    import pyarrow.csv  # noqa: PLC0415
+    import pyarrow.parquet  # noqa: F401, PLC0415
 
 
 class Sink(Protocol):
@@ -62,6 +73,8 @@ class ParquetSink:
         self.writers[permitted.table].write_batch(batch, row_group_size=ROWS_A_GROUP)
 
     def _open(self, table: str, schema: pa.Schema) -> None:
+        import pyarrow.parquet as pq  # noqa: PLC0415 - see `load`
+
         place = self.folder / table
         place.mkdir(parents=True)
         repeated = [field.name for field in schema if REPEATED(field.type)]
@@ -115,6 +128,8 @@ class JsonlSink:
 
 def readable(column: pa.Array) -> pa.Array:
     """Make times and durations plain: RFC 3339 text with ns, seconds as a number; octets as hex."""
+    import pyarrow.compute as pc  # noqa: PLC0415 - see `load`
+
     kind = column.type
     if pa.types.is_timestamp(kind):
         return pc.replace_substring(pc.strftime(column, format="%Y-%m-%dT%H:%M:%SZ"), "+0000", "Z")
@@ -186,7 +201,9 @@ class CsvSink:
             self.writers[permitted.table] = self._open(permitted.table, batch.schema)
         self.writers[permitted.table].write_batch(batch)
 
-    def _open(self, table: str, schema: pa.Schema) -> pa_csv.CSVWriter:
+    def _open(self, table: str, schema: pa.Schema) -> "pa_csv.CSVWriter":
+        import pyarrow.csv as pa_csv  # noqa: PLC0415 - see `load`
+
         return pa_csv.CSVWriter(self.folder / f"{table}.csv", schema)
 
     def close(self) -> dict[str, list[str]]:
@@ -201,6 +218,8 @@ class CsvSink:
 
 
 def _flat(batch: pa.RecordBatch) -> pa.RecordBatch:
+    import pyarrow.compute as pc  # noqa: PLC0415 - see `load`
+
     flat = {}
     for name, column in zip(batch.schema.names, batch.columns, strict=True):
         values = readable(column)
