@@ -5,12 +5,13 @@ interrupted. What goes wrong is one sentence on standard error.
 """
 
 import argparse
+import atexit
 import os
 import signal
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from functools import partial
 from pathlib import Path
 from types import FrameType
@@ -66,6 +67,16 @@ def main(argv: list[str] | None = None) -> int:
     except Exception as error:  # noqa: BLE001 - its text may repeat what was read, and must not come out
         return fail(sentence(error), COULD_NOT)
     return status
+
+
+def program() -> NoReturn:
+    """Be the program `sonde`: when all is written, end at once, for to take the interpreter apart takes 50 ms."""
+    status = main()
+    atexit._run_exitfuncs()  # noqa: SLF001 - what was asked for at the end is done; the rest is memory
+    with suppress(OSError, ValueError):  # nobody listens any more
+        sys.stdout.flush()
+        sys.stderr.flush()
+    os._exit(status)
 
 
 def full_parser() -> Parser:
@@ -216,4 +227,4 @@ def run_protocols(args: argparse.Namespace) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    program()
