@@ -71,6 +71,8 @@ def main(argv: list[str] | None = None) -> int:
 
 def program() -> NoReturn:
     """Be the program `sonde`: when all is written, end at once, for to take the interpreter apart takes 50 ms."""
+    # NumPy's algebra, which nothing here needs, would start a thread for each core and let them spin for a while.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     status = main()
     atexit._run_exitfuncs()  # noqa: SLF001 - what was asked for at the end is done; the rest is memory
     with suppress(OSError, ValueError):  # nobody listens any more

@@ -20,7 +20,7 @@ from sonde.pipeline.tally import Tally
 from sonde.pipeline.whole import OutputError, whole
 from sonde.policy import Gate, Keys, Policy
 from sonde.policy.terms import KEEP
-from sonde.sink import FORMATS, open_sink
+from sonde.sink import FORMATS, Behind, open_sink
 from sonde.source import SourceError, open_source
 from sonde.table.packets import DROPS
 
@@ -175,19 +175,20 @@ def read_captures(
     captures = find_captures(paths)
     plan.gate.keys.destroy_expired()
     with whole(out, audit) as prepared:
-        sink = open_sink(form, prepared.aside, {name: schema_of(plan, name) for name in sorted(plan.tables)})
-        recorder = Recorder(plan, sink, keeper)
-        key = int.from_bytes(os.urandom(8), "big")
+        schemas = {name: schema_of(plan, name) for name in sorted(plan.tables)}
+        with Behind(open_sink(form, prepared.aside, schemas)) as sink:
+            recorder = Recorder(plan, sink, keeper)
+            key = int.from_bytes(os.urandom(8), "big")
 
-        def settle() -> None:
-            recorder.settle()
-            if audit is not None:
-                audit.beat()
+            def settle() -> None:
+                recorder.settle()
+                if audit is not None:
+                    audit.beat()
 
-        totals = read_all(plan, captures, key, recorder.consume, settle, progress, open_source, recorder.rehearse)
-        recorder.finish()
-        totals.bounds["messages_given_up"] = recorder.mail.given_up
-        files = sink.close()
+            totals = read_all(plan, captures, key, recorder.consume, settle, progress, open_source, recorder.rehearse)
+            recorder.finish()
+            totals.bounds["messages_given_up"] = recorder.mail.given_up
+            files = sink.close()
         manifest = prepared.manifest = _manifest(plan, totals, recorder, files, captures, form, digest=digest)
         if keeper is not None:
             manifest["content"] = keeper.account()

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from sonde.sink.behind import Behind
 from sonde.sink.files import CsvSink, JsonlSink, ParquetSink, Sink
 from sonde.sink.files import load as load_sinks
 from sonde.sink.zeek import ZeekSink
@@ -23,4 +24,4 @@ def open_sink(name: str, folder: Path, schemas: Mapping[str, pa.Schema]) -> Sink
     return makers[name](folder, schemas)
 
 
-__all__ = ["FORMATS", "Sink", "load_sinks", "open_sink"]
+__all__ = ["FORMATS", "Behind", "Sink", "load_sinks", "open_sink"]
