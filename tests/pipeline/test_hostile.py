@@ -20,7 +20,7 @@ BUCKETS = 1 << 15
 LONGEST = 12  # 20,000 thrown into 32,768 buckets by chance: 8 or more in one is rare, 12 one in 10^8 tables
 KEY = 0x5EED_0123_4567_89AB
 REAL = 60
-SMALL = 16 << 20  # octets of flow table: room for some thirty thousand flows
+SMALL = 33 << 20  # octets of flow table: room for some sixty thousand flows
 
 Ends = tuple[int, int, int, int]
 

@@ -222,6 +222,7 @@ def _drain(waiting: "queue.Queue[Any]") -> None:
     try:
         while True:
             waiting.get_nowait()
+            waiting.task_done()
     except queue.Empty:
         return
 
@@ -236,6 +237,8 @@ def _read_sources(sources: list[Input], crew: Crew, totals: Totals, progress: Ca
                 crew.places.put((source, block.offset))
                 for waiting in crew.blocks:
                     waiting.put(block)
+                for waiting in crew.blocks:
+                    waiting.join()  # one block is read ahead, and no second: its pages count as memory
                 progress(totals.frames, block.offset)
                 if crew.stop.is_set():
                     return
@@ -252,6 +255,7 @@ def _run_lane(lane: Lane, crew: Crew) -> None:
     mine, out = crew.blocks[lane.number], crew.yields[lane.number]
     try:
         while isinstance(block := mine.get(), Block):
+            mine.task_done()
             if crew.stop.is_set():
                 return
             made = lane.take(block.wire, block.frames, block.first, block.now_ns)
