@@ -1,5 +1,7 @@
 """Lanes share nothing, and their number changes no record."""
 
+import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +12,7 @@ import pytest
 from sonde.dissect import all_dissectors
 from sonde.pipeline import lane
 from sonde.pipeline.read import make_plan, read_captures
+from sonde.pipeline.run import PATIENCE_S, read_all
 from sonde.schema import columns, row_dtype
 from sonde.source.captures import Source
 from sonde.table.out import FLOW_WORD, is_open, layout_of, new_out, pool_of
@@ -77,3 +80,19 @@ def test_the_packets_of_flows_add_up_to_those_recorded(tmp_path: Path) -> None:
     (sum_of_flows,) = duckdb.connect().execute(question).fetchall()[0]
     packets = made.manifest["packets"]
     assert sum_of_flows == packets["recorded"] == packets["in"] - sum(packets["dropped"].values())
+
+
+@pytest.mark.compiled
+def test_an_interrupted_run_leaves_no_thread_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever waits, for a block to be taken or for room, is set free: at once, not when patience ends."""
+    monkeypatch.setattr(Source.blocks, "__defaults__", (0, 32))
+
+    def interrupt(made: Any) -> None:
+        raise KeyboardInterrupt
+
+    for lanes in (1, 2):
+        began = time.monotonic()
+        with pytest.raises(KeyboardInterrupt):
+            read_all(make_plan(None, "clear", lanes=lanes), [str(EXAMPLE)], 1, interrupt)
+        assert not [each.name for each in threading.enumerate() if each.name.startswith("sonde-")]
+        assert time.monotonic() - began < PATIENCE_S

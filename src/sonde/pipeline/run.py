@@ -250,12 +250,18 @@ def _read_sources(sources: list[Input], crew: Crew, totals: Totals, progress: Ca
             waiting.put(end)
 
 
+def _taken(blocks: "queue.Queue[Block | BaseException | None]") -> "Block | BaseException | None":
+    """Take what comes next, and let the reader look for the block behind it."""
+    block = blocks.get()
+    blocks.task_done()
+    return block
+
+
 def _run_lane(lane: Lane, crew: Crew) -> None:
     """Carry blocks through a lane until the input is over."""
     mine, out = crew.blocks[lane.number], crew.yields[lane.number]
     try:
-        while isinstance(block := mine.get(), Block):
-            mine.task_done()
+        while isinstance(block := _taken(mine), Block):
             if crew.stop.is_set():
                 return
             made = lane.take(block.wire, block.frames, block.first, block.now_ns)
