@@ -5,9 +5,11 @@ what the rest says. Names are spelt as RFC 4514 has it, in OpenSSL's short words
 is verified: neither signature nor validity nor chain.
 """
 
+import re
 from calendar import timegm
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
 from ipaddress import ip_address
 
 from sonde.dissect.handshake.oids import ALGORITHMS, CURVES, NAME_PARTS
@@ -19,6 +21,8 @@ UTC_TIME, GENERALIZED_TIME = 0x17, 0x18
 STRINGS = {0x0C: "utf-8", 0x12: "ascii", 0x13: "ascii", 0x14: "latin-1", 0x16: "ascii", 0x1A: "ascii",
            0x1C: "utf-32-be", 0x1E: "utf-16-be"}  # fmt: skip
 SPECIAL = frozenset(',+"\\<>;')
+TO_ESCAPE = re.compile(r'[,+"\\<>;\x00-\x1f\x7f]|\A[# ]| \Z')
+LONGEST_OID, MOST_OIDS = 64, 1024  # octets of one, and how many are kept spelt
 EMAIL, DNS, URI, IP = 1, 2, 6, 7  # GeneralName (RFC 5280 §4.2.1.6)
 ALTERNATIVE_NAMES, BASIC_CONSTRAINTS = "2.5.29.17", "2.5.29.19"
 SECOND_NS = 1_000_000_000
@@ -96,8 +100,13 @@ def elements(raw: bytes) -> Iterator[tuple[int, bytes]]:
 
 def spell_oid(raw: bytes) -> str:
     """Spell an object identifier in dotted form (X.690 §8.19)."""
+    return _spell_oid(raw[:LONGEST_OID])
+
+
+@lru_cache(maxsize=MOST_OIDS)
+def _spell_oid(raw: bytes) -> str:
     parts, value = [], 0
-    for octet in raw[:64]:
+    for octet in raw:
         value = value << 7 | octet & 0x7F
         if octet < 0x80:
             parts.append(value)
@@ -110,6 +119,8 @@ def spell_oid(raw: bytes) -> str:
 
 def escape(text: str) -> str:
     """Escape what has a meaning in a name (RFC 4514 §2.4), and controls."""
+    if not TO_ESCAPE.search(text):
+        return text
     out = []
     for place, letter in enumerate(text):
         edge = (place == 0 and letter in "# ") or (place == len(text) - 1 and letter == " ")

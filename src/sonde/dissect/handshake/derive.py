@@ -22,7 +22,6 @@ from sonde.table.out import LENGTH_BITS, LENGTH_MASK, MALFORMED
 from sonde.wire import Rows, Wire
 
 MOST_KEPT = 1 << 15
-FEWEST_DOTS = 2  # in a pattern with a star, as OpenSSL wants it
 Found = TypeVar("Found")
 
 _CERTIFICATES: dict[bytes, Certificate] = {}
@@ -48,8 +47,9 @@ def _once(cache: dict[bytes, Found], key: bytes, make: Callable[[bytes], Found],
 
 def _pieces(text: Wire, spans: np.ndarray) -> list[bytes | None]:
     """Give the octets of spans; None for null."""
+    view = text.data
     return [
-        None if span < 0 else text[span >> LENGTH_BITS : (span >> LENGTH_BITS) + (span & LENGTH_MASK)].tobytes()
+        None if span < 0 else bytes(view[span >> LENGTH_BITS : (span >> LENGTH_BITS) + (span & LENGTH_MASK)])
         for span in spans.tolist()
     ]
 
@@ -83,25 +83,23 @@ def _spell(raw: bytes) -> str:
         return ""
 
 
-def _hosts(raw: bytes) -> list[str]:
-    return [name.lower() for name in read_alternative_names(raw).dns]
+def _hosts(raw: bytes) -> frozenset[str]:
+    return frozenset(name.lower() for name in read_alternative_names(raw).dns)
 
 
-def _common(raw: bytes) -> list[str]:
+def _common(raw: bytes) -> frozenset[str]:
     try:
-        return [name.lower() for name in common_names(raw)]
+        return frozenset(name.lower() for name in common_names(raw))
     except (DerError, ValueError):
-        return []
+        return frozenset()
 
 
-def matches_name(host: str, pattern: str) -> bool:
+def matches_name(host: str, patterns: frozenset[str]) -> bool:
     """Say whether a name of a certificate is for a host; a star stands for the first label (RFC 6125 §6.4.3)."""
-    if host == pattern:
+    if host in patterns:
         return True
-    if not pattern.startswith("*.") or pattern.count(".") < FEWEST_DOTS:
-        return False
-    label, dot, rest = host.partition(".")
-    return bool(label and dot) and rest == pattern[2:]
+    label, _, rest = host.partition(".")
+    return bool(label) and "." in rest and "*." + rest in patterns  # a star before one label alone stands for none
 
 
 def complete_sessions(rows: Rows, text: Wire) -> dict[str, Any]:
@@ -117,11 +115,11 @@ def complete_sessions(rows: Rows, text: Wire) -> dict[str, Any]:
         if host is None or subject is None:
             fits.append(None)
             continue
-        patterns = _once(_NAMES, b"h" + names, _hosts, names) if names else []
+        patterns = _once(_NAMES, b"h" + names, _hosts, names) if names else None
         # Common names count only where no alternative name is a host's (RFC 6125 §6.4.4).
         patterns = patterns or _once(_NAMES, b"c" + subject, _common, subject)
         wanted = host.decode("latin-1").lower().rstrip(".")
-        fits.append(any(matches_name(wanted, pattern) for pattern in patterns))
+        fits.append(matches_name(wanted, patterns))
     return {**spelt, "sni_matches_cert": fits}
 
 
