@@ -7,7 +7,7 @@ FIRST_DIGIT = b"123456789"
 
 def _priorities(transport: str, *, own_port: bool) -> tuple[Signature, ...]:
     """Declare priorities 0 to 191 (RFC 5424 §6.2.1) by their digits."""
-    spelt = (
+    spelt: tuple[tuple[At | Only, ...], ...] = (
         (Only(1, 2, DIGITS),),
         (Only(1, 2, FIRST_DIGIT), Only(2, 3, DIGITS)),
         (At(1, b"1"), Only(2, 3, b"012345678"), Only(3, 4, DIGITS)),
