@@ -60,9 +60,11 @@ def test_numbers_are_resolved_as_numba_resolves_them() -> None:
         for pair in [(left, right) for left in kinds for right in kinds]:
             found = [_told(under_test._resolve_once, function, context, pair) for _ in range(2)]
             assert found == [_told(under_test._resolve, function, context, pair)] * 2, (each, pair)
-    kept = {function.typing_key for function, _ in under_test._resolved}
-    assert operator.add in kept
-    assert min not in kept  # Numba compiles it from Python, with the options of its caller
+    assert operator.add in {function.typing_key for function, _ in under_test._resolved}
+    # What Numba compiles from Python, with the options of its caller, is not kept: `min` in some versions.
+    assert all(
+        function.get_impl_key(told) is function.typing_key for (function, _), told in under_test._resolved.items()
+    )
 
 
 def _told(resolve: Any, function: Any, context: Any, pair: tuple[Any, Any]) -> Any:
