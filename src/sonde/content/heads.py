@@ -8,8 +8,8 @@ UTF-8 as it is. Nothing here raises: what cannot be read stays as it came, and i
 """
 
 import re
-from collections.abc import Iterable, Iterator
-from datetime import UTC, datetime
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import UTC, date, datetime
 from email.header import decode_header
 from email.utils import getaddresses, parsedate_to_datetime
 from functools import lru_cache
@@ -23,17 +23,34 @@ MOST_WORDS = 200  # encoded words of one field
 MOST_PARAMETERS = 64
 MOST_NESTED = 16  # comments inside comments
 MOST_REMEMBERED = 256  # characters of a value that is remembered
+MOST_SECONDS = 9e9  # from 1970, which is in 2255
+NO_PARAMETERS: Mapping[str, str] = {}
 
 #: A field with the lines that go on with it; else whatever stands in its place.
 _FIELD = r"([!-9;-~]{1,128})[ \t]*:([^\n]*(?:\n[ \t][^\n]*)*)|([^\n]+(?:\n[ \t][^\n]*)*)"
 _FIELDS, _RAW_FIELDS = re.compile(_FIELD), re.compile(_FIELD.encode())
-_FOLD = re.compile(r"\r?\n(?=[ \t])")
 _WORD = re.compile(r"=\?[^?\s]{1,64}\?[bBqQ]\?[^?]*\?=")
 _PARAMETER = re.compile(r';\s*([^\s=;"]{1,64})\s*=\s*("(?:[^"\\]|\\.)*"?|[^;]*)', re.DOTALL)
 _CONTINUED = re.compile(r"(.+?)\*(\d{1,3})(\*)?")
 _COMMENT = re.compile(r"\((?:[^()\\]|\\.)*\)")  # none inside another
 _TYPE = re.compile(r"[a-z0-9!#$%&'*+._`|~^-]{1,127}(?:/[a-z0-9!#$%&'*+._`|~^-]{1,127})?")  # RFC 2045 §5.1
 _QUOTED_PAIR = re.compile(r"\\(.)", re.DOTALL)
+
+#: A mailbox as nearly all stand there, and the comma behind it; the library reads what is written otherwise.
+_ATOM = r"!#-'*+\-/-9=?A-Z^-~"  # RFC 5322 §3.2.3
+_SPEC = rf"([{_ATOM}.]+@[A-Za-z0-9.-]+)"
+_COMMENTED = r"(?:[ \t]*\(([^()\\\r\n]*)\))?"
+_NAME = rf'(?:"([^"\\\r\n]*)"|([{_ATOM}][{_ATOM}.]*(?: [{_ATOM}][{_ATOM}.]*)*))?'
+_MAILBOX = re.compile(rf"[ \t]*(?:{_SPEC}{_COMMENTED}|{_NAME}[ \t]*<{_SPEC}>{_COMMENTED})[ \t]*(?:,|\Z)")
+
+#: Likewise dates.
+_DATE = re.compile(
+    r"(?:[A-Za-z]{3},[ \t]+)?(\d{1,2})[ \t]+([A-Za-z]{3})[ \t]+([12]\d{3})[ \t]+"
+    r"([01]\d|2[0-3]):([0-5]\d):([0-5]\d)[ \t]+([+-])([01]\d|2[0-3])([0-5]\d)(?:[ \t]|\Z)",
+    re.ASCII,
+)
+_MONTHS = dict(zip("jan feb mar apr may jun jul aug sep oct nov dec".split(), range(1, 13), strict=True))
+_EPOCH = date(1970, 1, 1).toordinal()
 
 
 class Address(NamedTuple):
@@ -55,24 +72,25 @@ class Head:
         """Split a head into fields; lines that belong to none are counted."""
         self.values: dict[str, list[str]] = {}
         self.odd: set[str] = set()
-        self.count = 0
         self.bad_lines = 0
         if octets.isascii():
             found: Iterable[tuple[str, str, str]] = _FIELDS.findall(octets.decode("ascii"))
         else:
             found = self._decoded_fields(octets)
+        values, count = self.values, 0
         for name, value, other in found:
             if not name:
                 self._add_bad(other)
-            elif self.count >= MOST_FIELDS:
+            elif count >= MOST_FIELDS:
                 self.odd.add("headers_cut")
             else:
-                self.count += 1
+                count += 1
                 key = name.lower()
-                if key in self.values:
-                    self.values[key].append(value)
+                if key in values:
+                    values[key].append(value)
                 else:
-                    self.values[key] = [value]
+                    values[key] = [value]
+        self.count = count
 
     def _decoded_fields(self, octets: bytes) -> Iterator[tuple[str, str, str]]:
         """Give name and value of each field of a head that is not all ASCII (RFC 6532 §3.2)."""
@@ -115,21 +133,25 @@ class Head:
     def addresses(self, name: str) -> list[Address]:
         """Give the mailboxes of all fields of a name, groups opened (RFC 5322 §3.4)."""
         found: list[Address] = []
-        if name not in self.values:
-            return found
-        for value in self.all(name):
+        for value in self.values.get(name, ()):
             if len(found) >= MOST_ADDRESSES:
                 self.odd.add("addresses_cut")
                 break
-            found += self._mailboxes(value[: MOST_TEXT * 4])
-        return found[:MOST_ADDRESSES]
+            found += self._mailboxes(unfolded(value)[: MOST_TEXT * 4])
+        return found[:MOST_ADDRESSES] if len(found) > MOST_ADDRESSES else found
 
     def _mailboxes(self, value: str) -> list[Address]:
-        pairs = address_pairs(value) if len(value) > MOST_REMEMBERED else remembered_pairs(value)
+        pairs = plain_pairs(value)
+        if pairs is None:
+            pairs = address_pairs(value)
         if pairs is None:
             self.odd.add("bad_address")
             return []
-        found = [Address(self.decoded(name), address.strip()) for name, address in pairs if address or name]
+        found = [
+            Address(self.decoded(name) if "=?" in name or len(name) > MOST_TEXT else name, address.strip())
+            for name, address in pairs
+            if address or name
+        ]
         if not found and value.strip() and value.strip() != ";" and "undisclosed" not in value.lower():
             self.odd.add("bad_address")
         return found
@@ -142,18 +164,18 @@ class Head:
             self.odd.add("bad_date")
         return found
 
-    def parameters(self, name: str) -> tuple[str, dict[str, str]]:
+    def parameters(self, name: str) -> tuple[str, Mapping[str, str]]:
         """Give a value's first word in lower case, and its parameters decoded (RFC 2045 §5.1, RFC 2231).
 
         The word is a token, or two with a stroke between; comments, and what follows it, are no part of it.
         """
         if name not in self.values:
-            return "", {}
+            return "", NO_PARAMETERS
         value = unfolded(self.values[name][0])
         found = parameters_of(value) if len(value) > MOST_REMEMBERED else remembered_parameters(value)
         if found.odd:
             self.odd |= found.odd
-        return found.word, dict(found.parameters)
+        return found.word, found.parameters
 
 
 def _takes_strict() -> bool:
@@ -169,7 +191,7 @@ class Parameters(NamedTuple):
     """What a value says: its first word, its parameters, and what is odd about them."""
 
     word: str
-    parameters: dict[str, str]
+    parameters: Mapping[str, str]
     odd: frozenset[str]
 
 
@@ -221,8 +243,22 @@ def decoded_value(value: str, odd: set[str]) -> str:
 
 
 def unfolded(value: str) -> str:
-    """Join the lines of a value (RFC 5322 §2.2.3)."""
-    return (_FOLD.sub("", value) if "\n" in value else value).strip()
+    """Join the lines of a field's value (RFC 5322 §2.2.3); a line feed in it stands before a blank, or it were over."""
+    return (value.replace("\r\n", "").replace("\n", "") if "\n" in value else value).strip()
+
+
+def plain_pairs(value: str) -> list[tuple[str, str]] | None:
+    """Give (name, address) pairs of a value in which all mailboxes are plain; None where the library is to read it."""
+    found: list[tuple[str, str]] = []
+    at, end = 0, len(value)
+    while at < end:
+        mailbox = _MAILBOX.match(value, at)
+        if mailbox is None:
+            return None
+        bare, comment, quoted, words, address, _ = mailbox.groups()
+        found.append((comment or "", bare) if bare else (quoted or words or "", address))
+        at = mailbox.end()
+    return found
 
 
 def address_pairs(value: str) -> list[tuple[str, str]] | None:
@@ -231,12 +267,6 @@ def address_pairs(value: str) -> list[tuple[str, str]] | None:
         return getaddresses([value], strict=False) if _HAS_STRICT else getaddresses([value])
     except Exception:  # noqa: BLE001 - the library raises what it likes on hostile input
         return None
-
-
-@lru_cache(1024)
-def remembered_pairs(value: str) -> list[tuple[str, str]] | None:
-    """Do so once for each of the last values: the same people write again and again."""
-    return address_pairs(value)
 
 
 def unquoted(text: str) -> str:
@@ -302,17 +332,37 @@ def joined_value(parts: dict[int, tuple[bool, str]]) -> str:
     return in_charset(octets, charset or "utf-8")[0]
 
 
-@lru_cache(4096)
 def date_ns(value: str) -> int | None:
     """Give the time that a date tells, in ns since 1970; without a zone it counts as UTC."""
+    value = value[:256]
+    found = _DATE.match(value)
+    seconds = None if found is None else _plain_seconds(found)
+    if seconds is None:
+        seconds = _seconds_by_library(value)
+    return seconds * 1_000_000_000 if seconds is not None and abs(seconds) < MOST_SECONDS else None
+
+
+def _plain_seconds(found: re.Match[str]) -> int | None:
+    """Give the seconds since 1970 of a date in the usual form; None where it is none."""
+    day, month, year, hours, minutes, seconds, sign, zone_hours, zone_minutes = found.groups()
     try:
-        found = parsedate_to_datetime(value[:256])
+        days = date(int(year), _MONTHS[month.lower()], int(day)).toordinal() - _EPOCH
+    except (KeyError, ValueError):
+        return None
+    zone = int(zone_hours) * 3600 + int(zone_minutes) * 60
+    local = days * 86400 + int(hours) * 3600 + int(minutes) * 60 + int(seconds)
+    return local + zone if sign == "-" else local - zone
+
+
+@lru_cache(1024)
+def _seconds_by_library(value: str) -> int | None:
+    try:
+        found = parsedate_to_datetime(value)
         if found.tzinfo is None:
             found = found.replace(tzinfo=UTC)
-        seconds = (found - datetime(1970, 1, 1, tzinfo=UTC)).total_seconds()
+        return int((found - datetime(1970, 1, 1, tzinfo=UTC)).total_seconds())
     except Exception:  # noqa: BLE001 - the library raises what it likes on hostile input
         return None
-    return int(seconds) * 1_000_000_000 if abs(seconds) < 9e9 else None
 
 
 __all__ = ["Address", "Head", "date_ns", "decoded_words"]

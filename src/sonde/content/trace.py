@@ -5,7 +5,7 @@ from ipaddress import ip_address
 from itertools import pairwise
 from typing import Any
 
-from sonde.content.heads import Head, date_ns
+from sonde.content.heads import Head, date_ns, unfolded
 
 MOST_HOPS = 100
 MOST_SIGNATURES = 50
@@ -16,6 +16,11 @@ RESULTS = (
 _ADDRESS = re.compile(
     r"(?<![\w.:])(?:\d{1,3}(?:\.\d{1,3}){3}|(?:IPv6:)?[0-9A-Fa-f]{0,4}(?::[0-9A-Fa-f]{0,4}){2,7})(?![\w.:])"
 )
+#: The same without what only IPv6 has, and which begin like no other text; what stands before is looked at apart,
+#: since an expression that begins with that is tried at each letter.
+_QUICK = re.compile(r"\d\d{0,2}(?:\.\d{1,3}){3}(?![\w.:])")
+_OCTET = r"(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
+_GOOD = re.compile(rf"{_OCTET}(?:\.{_OCTET}){{3}}")
 _COMMENT = re.compile(r"\([^()]*\)")
 _RESULT = re.compile(r"^\s*([A-Za-z0-9-]{1,32})(?:/\d+)?\s*=\s*([A-Za-z]{1,20})")
 _TAG = re.compile(r"(?:^|;)\s*([ds])\s*=\s*([^;\s]{1,255})")
@@ -23,55 +28,82 @@ _TAG = re.compile(r"(?:^|;)\s*([ds])\s*=\s*([^;\s]{1,255})")
 
 def addresses_in(value: str) -> list[str]:
     """Give the IP addresses in a text, in order."""
+    value = value[:2000]
+    if value.count(":") >= 2:
+        shaped = [match[0] for match in _ADDRESS.finditer(value)]
+    else:
+        shaped = [match[0] for match in _QUICK.finditer(value) if not _goes_on(value, match.start())]
     found = []
-    for match in _ADDRESS.finditer(value[:2000]):
+    for text in shaped:
+        if _GOOD.fullmatch(text):
+            found.append(text)
+            continue
         try:
-            found.append(str(ip_address(match[0].removeprefix("IPv6:"))))
+            found.append(str(ip_address(text.removeprefix("IPv6:"))))
         except ValueError:
             continue
     return found
 
 
+def _goes_on(value: str, at: int) -> bool:
+    """Say whether what begins there belongs to a word or an address before it."""
+    return at > 0 and (value[at - 1].isalnum() or value[at - 1] in "_.:")
+
+
 def path_of(head: Head) -> dict[str, Any]:
     """Read the Received fields: the last hop stands first."""
-    hops = head.all("received")
-    times = [
-        stamp for stamp in (date_ns(hop.rpartition(";")[2].strip()) for hop in hops[:MOST_HOPS]) if stamp is not None
-    ]
-    steps = [later - earlier for later, earlier in pairwise(times)]
-    return {
-        "received": [" ".join(hop.split())[:1000] for hop in hops[:MOST_HOPS]],
-        "received_ips": [found for found in map(hop_address, hops[:MOST_HOPS]) if found],
-        "hops": len(hops),
-        "transit": times[0] - times[-1] if len(times) > 1 else None,
-        "longest_hop": max(steps) if steps else None,
-    }
+    all_hops = head.values.get("received", ())
+    texts, addresses, times = [], [], []
+    for folded in all_hops[:MOST_HOPS]:
+        hop = unfolded(folded)
+        texts.append(" ".join(hop.split())[:1000])
+        address = hop_address(hop)
+        if address is not None:
+            addresses.append(address)
+        stamp = date_ns(hop[hop.rfind(";") + 1 :].strip())
+        if stamp is not None:
+            times.append(stamp)
+    found = {"received": texts, "received_ips": addresses, "hops": len(all_hops)}
+    if len(times) > 1:
+        found["transit"] = times[0] - times[-1]
+        found["longest_hop"] = max([later - earlier for later, earlier in pairwise(times)])
+    return found
 
 
 def hop_address(hop: str) -> str | None:
-    """Give the address of who handed the message to this hop: the first in its `from` clause."""
-    found = addresses_in(re.split(r"\bby\b", hop, maxsplit=1)[0])
+    """Give the address of who handed the message to this hop: the last in its `from` clause, which `by` ends."""
+    at, end = hop.find("by"), len(hop)
+    while at >= 0:
+        if not (at and _is_word(hop[at - 1])) and not (at + 2 < end and _is_word(hop[at + 2])):
+            hop = hop[:at]
+            break
+        at = hop.find("by", at + 2)
+    found = addresses_in(hop)
     return found[-1] if found else None
 
 
+def _is_word(letter: str) -> bool:
+    return letter.isalnum() or letter == "_"
+
+
 def authentication_of(head: Head) -> dict[str, Any]:
-    """Read the topmost Authentication-Results (RFC 8601 §2.2), ARC's seals and DKIM's signatures."""
-    found: dict[str, Any] = dict.fromkeys(("auth_server", "auth_results", "spf", "dkim", "dmarc", "arc"))
-    value = head.first("authentication-results")
-    if value is not None:
-        server, results = results_of(value)
+    """Read the topmost Authentication-Results (RFC 8601 §2.2) and DKIM's signatures; what is not there is left out."""
+    values = head.values
+    found: dict[str, Any] = {}
+    if "authentication-results" in values:
+        server, results = results_of(head.first("authentication-results") or "")
         found["auth_server"] = server
         found["auth_results"] = [f"{method}={result}" for method, result in results]
         for method in ("spf", "dkim", "dmarc", "arc"):
             told = [result for each, result in results if each == method]
             found[method] = "pass" if "pass" in told else told[0] if told else None
-    elif (spf := head.first("received-spf")) is not None:
-        word = spf.split(" ", 1)[0].lower()
+    elif "received-spf" in values:
+        word = (head.first("received-spf") or "").split(" ", 1)[0].lower()
         found["spf"] = word if word in RESULTS else None
-    signatures = [dict(_TAG.findall(each.replace("\n", ""))) for each in head.all("dkim-signature")[:MOST_SIGNATURES]]
-    found["dkim_domains"] = [each["d"].lower() for each in signatures if "d" in each] or None
-    found["dkim_selectors"] = [each["s"].lower() for each in signatures if "s" in each] or None
-    found["arc_sets"] = len(head.all("arc-seal"))
+    if "dkim-signature" in values:
+        signed = [dict(_TAG.findall(each.replace("\n", ""))) for each in head.all("dkim-signature")[:MOST_SIGNATURES]]
+        found["dkim_domains"] = [each["d"].lower() for each in signed if "d" in each] or None
+        found["dkim_selectors"] = [each["s"].lower() for each in signed if "s" in each] or None
     return found
 
 

@@ -31,7 +31,7 @@ LOOKS_LIKE = str.maketrans(
 LONGEST_COMPARED = 64  # characters of a domain
 
 
-@dataclass
+@dataclass(slots=True)
 class Evidence:
     """What verdicts look at."""
 
@@ -40,7 +40,7 @@ class Evidence:
     reply_to: Sequence[Address] = ()
     return_path: str = ""
     results: dict[str, str] = field(default_factory=dict)
-    parts: Sequence[dict[str, Any]] = ()
+    suspects: Sequence[dict[str, Any]] = ()  # parts; those that `may_be_suspect` denies change nothing
     link_mismatches: Sequence[tuple[str, str]] = ()
     has_credentials: bool = False
     is_stripped: bool = False
@@ -57,17 +57,21 @@ def _kin(one: str, other: str) -> bool:
 def from_mismatch(seen: Evidence) -> Found:
     """Say where From, Reply-To and the return path have domains that are no kin."""
     domain = seen.from_[0].domain if seen.from_ else ""
+    if not domain:
+        return
     for address in seen.reply_to[:1]:
-        if domain and address.domain and not _kin(domain, address.domain):
+        if address.domain and not _kin(domain, address.domain):
             yield f"reply-to {address.domain} is not from {domain}"
     back = seen.return_path.rpartition("@")[2].lower().rstrip(">")
-    if domain and "@" in seen.return_path and back and not _kin(domain, back):
+    if "@" in seen.return_path and back and not _kin(domain, back):
         yield f"return path {back} is not from {domain}"
 
 
 def display_name(seen: Evidence) -> Found:
     """Say where the display name carries another address than the one behind it."""
     for address in seen.from_[:1]:
+        if "@" not in address.name:
+            continue
         for word in address.name.replace("<", " ").replace(">", " ").replace('"', " ").replace(",", " ").split():
             if (
                 "@" in word
@@ -133,7 +137,7 @@ def within_one(one: str, other: str) -> bool:
 
 def executable(seen: Evidence) -> Found:
     """Say which attachments can be executed, by name, content, or an archive's member."""
-    for part in seen.parts:
+    for part in seen.suspects:
         name = part.get("extension")
         if name in EXECUTABLE or part.get("found_type") in EXECUTABLE_TYPES:
             yield f"part {part['part']}: {name or part.get('found_type')}"
@@ -146,14 +150,14 @@ def executable(seen: Evidence) -> Found:
 
 def macro(seen: Evidence) -> Found:
     """Say which attachments hold macros."""
-    for part in seen.parts:
+    for part in seen.suspects:
         if part.get("macros") or part.get("extension") in MACRO:
             yield f"part {part['part']}: {part.get('extension') or 'macros'}"
 
 
 def type_mismatch(seen: Evidence) -> Found:
     """Say where the content of an attachment is not what its type or extension says."""
-    for part in seen.parts:
+    for part in seen.suspects:
         found = part.get("found_type")
         if found is None or not part.get("complete"):
             continue
@@ -165,14 +169,14 @@ def type_mismatch(seen: Evidence) -> Found:
 
 def double_extension(seen: Evidence) -> Found:
     """Say where a file name hides what it is behind a harmless extension."""
-    for part in seen.parts:
+    for part in seen.suspects:
         if part.get("double_extension"):
             yield f"part {part['part']}: {part.get('extension')}"
 
 
 def encrypted_archive(seen: Evidence) -> Found:
     """Say which archives are encrypted, so that no scanner can look inside."""
-    for part in seen.parts:
+    for part in seen.suspects:
         if part.get("encrypted") and (part.get("member_count") or part.get("found_type") in WALKS):
             yield f"part {part['part']}: {part.get('found_type')}"
 
@@ -208,38 +212,46 @@ def smuggling(seen: Evidence) -> Found:
         yield "a line of one dot between wrong line ends"
 
 
-#: Each rule, and the evidence without which it says nothing.
-RULES: dict[str, tuple[Callable[[Evidence], Found], str]] = {
-    rule.__name__: (rule, needed)
-    for rule, needed in (
-        (from_mismatch, "from_"),
-        (display_name, "from_"),
-        (look_alike, "own_domains"),
-        (executable, "parts"),
-        (macro, "parts"),
-        (type_mismatch, "parts"),
-        (double_extension, "parts"),
-        (encrypted_archive, "parts"),
-        (link_mismatch, "link_mismatches"),
-        (authentication_failed, "results"),
-        (cleartext_credentials, "has_credentials"),
-        (starttls_stripped, "is_stripped"),
-        (smuggling, "is_smuggled"),
-    )
+#: The rules, by the evidence without which they say nothing.
+RULES: dict[str, tuple[Callable[[Evidence], Found], ...]] = {
+    "from_": (from_mismatch, display_name),
+    "own_domains": (look_alike,),
+    "suspects": (executable, macro, type_mismatch, double_extension, encrypted_archive),
+    "link_mismatches": (link_mismatch,),
+    "results": (authentication_failed,),
+    "has_credentials": (cleartext_credentials,),
+    "is_stripped": (starttls_stripped,),
+    "is_smuggled": (smuggling,),
 }
+
+
+def may_be_suspect(part: dict[str, Any]) -> bool:
+    """Say whether a part has anything that a rule looks at; text without a name, as most parts are, has not."""
+    found = part.get("found_type")
+    return bool(
+        (found is not None and found not in ("text/plain", "text/html"))
+        or part.get("extension")
+        or part.get("content_type") in BY_TYPE
+        or part.get("macros")
+        or part.get("members")
+        or part.get("encrypted")
+        or part.get("double_extension")
+    )
 
 
 def judge(seen: Evidence) -> tuple[list[str], list[str]]:
     """Apply every rule; give the verdicts, and `verdict: reason` for each reason."""
-    verdicts, reasons = [], []
-    for name, (rule, needed) in RULES.items():
+    verdicts: list[str] = []
+    reasons: list[str] = []
+    for needed, rules in RULES.items():
         if not getattr(seen, needed):
             continue
-        found = list(rule(seen))
-        if found:
-            verdicts.append(name)
-            reasons += [f"{name}: {each}" for each in found[:10]]
+        for rule in rules:
+            found = list(rule(seen))
+            if found:
+                verdicts.append(rule.__name__)
+                reasons += [f"{rule.__name__}: {each}" for each in found[:10]]
     return verdicts, reasons
 
 
-__all__ = ["RULES", "Evidence", "judge"]
+__all__ = ["RULES", "Evidence", "judge", "may_be_suspect"]
