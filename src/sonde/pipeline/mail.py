@@ -110,36 +110,41 @@ class MailDesk:
         spans = rows["octets"][order]
         is_joined = np.logical_and.reduceat(_follows(spans, starts), starts) & (told & AFTER_GAP == 0)
         ends = np.append(starts[1:], len(order))
-        shown = zip(
-            starts.tolist(), ends.tolist(), flows[starts].tolist(), messages[starts].tolist(), told.tolist(),
-            is_joined.tolist(), rows["sender"][order][starts].tolist(), strict=True,
+        firsts = order[starts]
+        met = zip(
+            firsts.tolist(), rows["ts"][firsts].tolist(), rows["order"][firsts].tolist(),
+            batch.keys.view(f"V{KEY.itemsize}")[firsts].tolist(), strict=True,
         )  # fmt: skip
-        for start, end, flow, message, marked, joined, sender in shown:
-            opened = self.open.get((flow, message))
+        shown = zip(
+            starts.tolist(), ends.tolist(), zip(flows[starts].tolist(), messages[starts].tolist(), strict=True),
+            told.tolist(), is_joined.tolist(), rows["sender"][firsts].tolist(), met, strict=True,
+        )  # fmt: skip
+        for start, end, name, marked, joined, sender, first in shown:
+            opened = self.open.get(name)
             if opened is None:
                 if not marked & FIRST:
                     continue  # of a message that was given up
-                opened = self._begin(batch, int(order[start]), (flow, message), marked)
+                opened = self._begin(batch, first, name, marked)
             self._learn(opened, batch.text, sender, marked)
             if joined:
                 feed_joined(opened.reader, batch.text, spans[start:end])
             else:
                 feed(opened.reader, batch.text, spans[start:end], marks[start:end])
             if marked & LAST:
-                self._end((flow, message))
+                self._end(name)
 
-    def _begin(self, batch: Batch, first: int, name: tuple[int, int], told: int) -> Open:
+    def _begin(self, batch: Batch, first: tuple[int, int, int, bytes], name: tuple[int, int], told: int) -> Open:
+        """Begin a message; its first chunk is the row, with the time, the order and the flow that `first` has."""
         if len(self.open) >= MOST_OPEN:
             oldest = next(iter(self.open))
             self.open[oldest].is_complete = False
             self.given_up += 1
             self._end(oldest)
-        row = batch.rows[first]
-        known = Connection(source=batch.dissector.protocol.name, own_domains=self.own_domains)
-        taker = self._taker(batch, first) if self.keeper is not None else None
+        row, stamp_ns, order, key = first
+        known = Connection(batch.dissector.protocol.name, own_domains=self.own_domains)
+        taker = self._taker(batch, row) if self.keeper is not None else None
         reader = MessageReader(name[1], dotted=bool(told & DOTTED), taker=taker)
-        opened = Open(reader, known, int(row["ts"]), int(row["order"]), batch.keys[first].tobytes())
-        self.open[name] = opened
+        opened = self.open[name] = Open(reader, known, stamp_ns, order, key)
         return opened
 
     def _taker(self, batch: Batch, first: int) -> Taker | None:
