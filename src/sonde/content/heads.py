@@ -8,7 +8,7 @@ UTF-8 as it is. Nothing here raises: what cannot be read stays as it came, and i
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime
 from email.header import decode_header
 from email.utils import getaddresses, parsedate_to_datetime
@@ -66,13 +66,13 @@ class Address(NamedTuple):
 
 
 class Head:
-    """The fields of one head, in order; names in lower case."""
+    """The fields of one head, in order: names in lower case, values unfolded."""
 
     def __init__(self, octets: bytes) -> None:
         """Split a head into fields; lines that belong to none are counted."""
         self.values: dict[str, list[str]] = {}
         self.odd: set[str] = set()
-        self.bad_lines = 0
+        self.repeated: set[str] = set()
         if octets.isascii():
             found: Iterable[tuple[str, str, str]] = _FIELDS.findall(octets.decode("ascii"))
         else:
@@ -80,16 +80,20 @@ class Head:
         values, count = self.values, 0
         for name, value, other in found:
             if not name:
-                self._add_bad(other)
+                if other.strip():
+                    self.odd.add("bad_header")
             elif count >= MOST_FIELDS:
                 self.odd.add("headers_cut")
             else:
                 count += 1
                 key = name.lower()
+                if "\n" in value:  # before a blank, or the field were over (RFC 5322 §2.2.3)
+                    value = value.replace("\r\n", "").replace("\n", "")
                 if key in values:
-                    values[key].append(value)
+                    values[key].append(value.strip())
+                    self.repeated.add(key)
                 else:
-                    values[key] = [value]
+                    values[key] = [value.strip()]
         self.count = count
 
     def _decoded_fields(self, octets: bytes) -> Iterator[tuple[str, str, str]]:
@@ -102,24 +106,14 @@ class Head:
                 self.odd.add("raw_octets")
             yield name.decode("ascii"), value, other.decode("latin-1")
 
-    def _add_bad(self, line: str) -> None:
-        if line.strip():
-            self.bad_lines += 1
-            self.odd.add("bad_header")
-
-    def all(self, name: str) -> list[str]:
-        """Give the unfolded values of all fields of a name."""
-        found = self.values.get(name)
-        return [unfolded(value) for value in found] if found else []
-
-    def has_many(self, name: str) -> bool:
-        """Say whether a field stands there more than once."""
-        return len(self.values.get(name, ())) > 1
+    def all(self, name: str) -> Sequence[str]:
+        """Give the values of all fields of a name."""
+        return self.values.get(name, ())
 
     def first(self, name: str) -> str | None:
         """Give the first of them, if any."""
         found = self.values.get(name)
-        return unfolded(found[0]) if found else None
+        return found[0] if found else None
 
     def text(self, name: str) -> str | None:
         """Give the first value with its encoded words decoded, at most MOST_TEXT characters."""
@@ -137,7 +131,7 @@ class Head:
             if len(found) >= MOST_ADDRESSES:
                 self.odd.add("addresses_cut")
                 break
-            found += self._mailboxes(unfolded(value)[: MOST_TEXT * 4])
+            found += self._mailboxes(value[: MOST_TEXT * 4])
         return found[:MOST_ADDRESSES] if len(found) > MOST_ADDRESSES else found
 
     def _mailboxes(self, value: str) -> list[Address]:
@@ -171,7 +165,7 @@ class Head:
         """
         if name not in self.values:
             return "", NO_PARAMETERS
-        value = unfolded(self.values[name][0])
+        value = self.values[name][0]
         found = parameters_of(value) if len(value) > MOST_REMEMBERED else remembered_parameters(value)
         if found.odd:
             self.odd |= found.odd
@@ -240,11 +234,6 @@ def decoded_value(value: str, odd: set[str]) -> str:
     if not is_good:
         odd.add("bad_encoded_word")
     return text[:MOST_TEXT]
-
-
-def unfolded(value: str) -> str:
-    """Join the lines of a field's value (RFC 5322 §2.2.3); a line feed in it stands before a blank, or it were over."""
-    return (value.replace("\r\n", "").replace("\n", "") if "\n" in value else value).strip()
 
 
 def plain_pairs(value: str) -> list[tuple[str, str]] | None:

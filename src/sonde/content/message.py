@@ -51,9 +51,9 @@ from sonde.content.body import (
     Desk,
     end_base64,
     end_lines,
+    fresh_state,
     is_stuffed,
     new_desk,
-    reset,
     scan,
     unstuff,
 )
@@ -67,6 +67,7 @@ MOST_PARTS = 1000  # of a message that are described
 MOST_COUNTED = 20_000  # of a message that are looked for
 LONGEST_LINE = 998  # RFC 5322 §2.1.1
 MOST_DESKS = 16  # kept for the next messages: their arrays need not be looked at anew
+FRESH = memoryview(fresh_state().data)
 NOTHING: Wire = np.empty(0, np.uint8)
 NESTED = {"message/rfc822", "message/global"}
 
@@ -144,8 +145,8 @@ class MessageReader:
         self.number, self.dotted, self.taker = number, dotted, taker
         self.table = _tables.pop() if _tables else Table(new_desk())
         self.desk = self.table.desk
-        reset(self.desk)
         self.state = self.table.state
+        self.state[:] = FRESH
         self.made = self.table.made
         self.tree = Tree()
         self.rest = NOTHING
@@ -329,8 +330,7 @@ class MessageReader:
         state = self.state
         if state[BAD] and part.is_leaf:
             part.odd.add("bad_encoding")
-        for place in (EXPECT, PADDED, FILLED, GROUP, BAD):
-            state[place] = 0
+        state[EXPECT] = state[PADDED] = state[FILLED] = state[GROUP] = state[BAD] = 0
         self._close_part()
 
     def _close_part(self) -> None:

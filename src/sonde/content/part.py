@@ -53,6 +53,7 @@ TOLD = SIGNED | ENCRYPTED | SMIME | TNEF
 #: Charsets in which a link has these octets; in others they may be spelled otherwise.
 LIKE_ASCII = frozenset(("utf-8", "us-ascii", "ascii", "iso-8859-1", "iso-8859-15", "windows-1252", "latin-1"))
 LINK = b"://"
+MAY_LINK = ("text/plain", "text/html", "")
 
 
 @dataclass(slots=True)
@@ -79,6 +80,7 @@ class Part:
     is_awaited: bool = False  # a multipart body, whose first boundary was not met yet
     odd: set[str] = field(default_factory=set)
     digest: Any = None
+    is_text: bool = False  # links may be in it
 
     @property
     def phase(self) -> int:
@@ -90,20 +92,16 @@ class Part:
         """Say whether it is one, by its disposition or by having a file name (RFC 2183 §2)."""
         return self.is_leaf and (self.disposition == "attachment" or self.file_name is not None)
 
-    @property
-    def is_text(self) -> bool:
-        """Say whether links may be in it."""
-        return self.content_type in ("text/plain", "text/html", "")
-
     def take(self, octets: memoryview) -> None:
         """Take decoded octets."""
         if self.digest is None:
-            self.digest = hashlib.sha256()
-        self.digest.update(octets)
+            self.digest = hashlib.sha256(octets)
+        else:
+            self.digest.update(octets)
         length = len(octets)
         self.size += length
-        if len(self.first) < LOOKED_AT:
-            self.first += bytes(octets[: LOOKED_AT - len(self.first)])
+        if (seen := len(self.first)) < LOOKED_AT:
+            self.first += octets[: LOOKED_AT - seen]
         if self.is_text:
             if len(self.text) < MOST_TEXT:
                 self.text += octets[: MOST_TEXT - len(self.text)]
@@ -142,7 +140,7 @@ def part_of(place: str, head: Head, default_type: str) -> Part:
         if head.first("content-type"):
             odd.add("bad_content_type")
         content_type = default_type
-    if head.has_many("content-type"):
+    if "content-type" in head.repeated:
         odd.add("content_type_twice")
     encoding = head.first("content-transfer-encoding") or ""
     if encoding not in ENCODINGS:
@@ -151,7 +149,8 @@ def part_of(place: str, head: Head, default_type: str) -> Part:
             odd.add("unknown_encoding")
     disposition, more = head.parameters("content-disposition")
     name = more.get("filename") or parameters.get("name")
-    return Part(place, head, content_type, parameters, encoding, disposition, name, odd=odd)
+    is_text = content_type in MAY_LINK
+    return Part(place, head, content_type, parameters, encoding, disposition, name, odd=odd, is_text=is_text)
 
 
 def links_in(part: Part, found_type: str | None) -> Links | None:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sonde.content.heads import Address, Head, unfolded
+from sonde.content.heads import Address, Head
 from sonde.content.records import MailRecord
 from sonde.content.trace import addresses_in, authentication_of, path_of
 from sonde.content.verdicts import Evidence, judge, may_be_suspect
@@ -19,7 +19,7 @@ UNKNOWN: dict[str, Any] = dict.fromkeys(column.name for column in columns(MailRe
 AS_IT_STANDS = (("message-id", "message_id"), ("in-reply-to", "in_reply_to"))
 DECODED = (("from", "from_header"), ("subject", "subject"), ("list-id", "list_id"))
 RECIPIENTS = (("to", "to_addresses"), ("cc", "cc_addresses"), ("bcc", "bcc_addresses"))
-ONCE = ("from", "date", "subject", "message-id", "to")  # fields that a head has once (RFC 5322 §3.6)
+ONCE = frozenset(("from", "date", "subject", "message-id", "to"))  # fields that a head has once (RFC 5322 §3.6)
 NO_ONE = Address("", "")
 
 
@@ -50,10 +50,10 @@ def summarised(
     fields = UNKNOWN.copy()
     for name, column in AS_IT_STANDS:
         if name in values:
-            fields[column] = unfolded(values[name][0])
+            fields[column] = values[name][0]
     for name, column in DECODED:
         if name in values:
-            fields[column] = head.decoded(unfolded(values[name][0]))
+            fields[column] = head.decoded(values[name][0])
     senders, reply_to = head.addresses("from"), head.addresses("reply-to")
     back = (head.first("return-path") or known.return_path).strip("<> ")
     _add_senders(fields, senders, reply_to, back)
@@ -61,9 +61,9 @@ def summarised(
     if "sender" in values:
         fields["sender"] = next((each.address for each in head.addresses("sender") if each.address), None)
     if "date" in values:
-        fields["date"], fields["date_header"] = head.date(), unfolded(values["date"][0])[:256] or None
+        fields["date"], fields["date_header"] = head.date(), values["date"][0][:256] or None
     if "references" in values:
-        fields["reference_ids"] = unfolded(values["references"][0]).split()[:200] or None
+        fields["reference_ids"] = values["references"][0].split()[:200] or None
     if "user-agent" in values or "x-mailer" in values:
         fields["user_agent"] = head.text("user-agent") or head.text("x-mailer")
     fields["originating_ip"] = _originating(head)
@@ -81,9 +81,8 @@ def summarised(
     )  # fmt: skip
     verdicts, reasons = judge(seen)
     fields["verdicts"], fields["reasons"] = verdicts or None, reasons or None
-    for name in ONCE:
-        if len(values.get(name, ())) > 1:
-            odd.add("header_twice")
+    if not ONCE.isdisjoint(head.repeated):
+        odd.add("header_twice")
     if len(senders) > 1:
         odd.add("several_authors")
     odd |= head.odd

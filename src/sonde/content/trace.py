@@ -5,13 +5,14 @@ from ipaddress import ip_address
 from itertools import pairwise
 from typing import Any
 
-from sonde.content.heads import Head, date_ns, unfolded
+from sonde.content.heads import Head, date_ns
 
 MOST_HOPS = 100
 MOST_SIGNATURES = 50
 RESULTS = (
     "pass fail softfail neutral none temperror permerror policy bestguesspass nxdomain signed unknown discard".split()
 )
+SAYS_WHO = frozenset(("authentication-results", "received-spf", "dkim-signature"))
 
 _ADDRESS = re.compile(
     r"(?<![\w.:])(?:\d{1,3}(?:\.\d{1,3}){3}|(?:IPv6:)?[0-9A-Fa-f]{0,4}(?::[0-9A-Fa-f]{0,4}){2,7})(?![\w.:])"
@@ -52,10 +53,9 @@ def _goes_on(value: str, at: int) -> bool:
 
 def path_of(head: Head) -> dict[str, Any]:
     """Read the Received fields: the last hop stands first."""
-    all_hops = head.values.get("received", ())
+    all_hops = head.all("received")
     texts, addresses, times = [], [], []
-    for folded in all_hops[:MOST_HOPS]:
-        hop = unfolded(folded)
+    for hop in all_hops[:MOST_HOPS]:
         texts.append(" ".join(hop.split())[:1000])
         address = hop_address(hop)
         if address is not None:
@@ -90,6 +90,8 @@ def authentication_of(head: Head) -> dict[str, Any]:
     """Read the topmost Authentication-Results (RFC 8601 §2.2) and DKIM's signatures; what is not there is left out."""
     values = head.values
     found: dict[str, Any] = {}
+    if SAYS_WHO.isdisjoint(values):
+        return found
     if "authentication-results" in values:
         server, results = results_of(head.first("authentication-results") or "")
         found["auth_server"] = server

@@ -48,6 +48,7 @@ class Evidence:
 
 
 Found = Iterator[str]
+HARMLESS = frozenset((None, "text/plain", "text/html"))  # types by content
 
 
 def _kin(one: str, other: str) -> bool:
@@ -227,15 +228,14 @@ RULES: dict[str, tuple[Callable[[Evidence], Found], ...]] = {
 
 def may_be_suspect(part: dict[str, Any]) -> bool:
     """Say whether a part has anything that a rule looks at; text without a name, as most parts are, has not."""
-    found = part.get("found_type")
     return bool(
-        (found is not None and found not in ("text/plain", "text/html"))
-        or part.get("extension")
-        or part.get("content_type") in BY_TYPE
-        or part.get("macros")
-        or part.get("members")
-        or part.get("encrypted")
-        or part.get("double_extension")
+        part["found_type"] not in HARMLESS
+        or part["extension"]
+        or part["content_type"] in BY_TYPE
+        or part["macros"]
+        or part["members"]
+        or part["encrypted"]
+        or part["double_extension"]
     )
 
 
