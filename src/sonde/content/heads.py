@@ -8,15 +8,18 @@ UTF-8 as it is. Nothing here raises: what cannot be read stays as it came, and i
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import UTC, date, datetime
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
 from email.header import decode_header
 from email.utils import getaddresses, parsedate_to_datetime
 from functools import lru_cache
 from typing import NamedTuple
 from urllib.parse import unquote_to_bytes
 
-MOST_FIELDS = 1000  # of one head
+import numpy as np
+
+from sonde.content.index import ASK, FIELD_ROW, HOP_ROW, MOST_FIELDS, MOST_INDEXED, NAMES, index_head, new_slate
+
 MOST_TEXT = 8192  # characters of one field's text
 MOST_ADDRESSES = 200  # of one field
 MOST_WORDS = 200  # encoded words of one field
@@ -28,7 +31,8 @@ NO_PARAMETERS: Mapping[str, str] = {}
 
 #: A field with the lines that go on with it; else whatever stands in its place.
 _FIELD = r"([!-9;-~]{1,128})[ \t]*:([^\n]*(?:\n[ \t][^\n]*)*)|([^\n]+(?:\n[ \t][^\n]*)*)"
-_FIELDS, _RAW_FIELDS = re.compile(_FIELD), re.compile(_FIELD.encode())
+_RAW_FIELDS = re.compile(_FIELD.encode())
+KNOWN = frozenset(NAMES)
 _WORD = re.compile(r"=\?[^?\s]{1,64}\?[bBqQ]\?[^?]*\?=")
 _PARAMETER = re.compile(r';\s*([^\s=;"]{1,64})\s*=\s*("(?:[^"\\]|\\.)*"?|[^;]*)', re.DOTALL)
 _CONTINUED = re.compile(r"(.+?)\*(\d{1,3})(\*)?")
@@ -43,14 +47,7 @@ _COMMENTED = r"(?:[ \t]*\(([^()\\\r\n]*)\))?"
 _NAME = rf'(?:"([^"\\\r\n]*)"|([{_ATOM}][{_ATOM}.]*(?: [{_ATOM}][{_ATOM}.]*)*))?'
 _MAILBOX = re.compile(rf"[ \t]*(?:{_SPEC}{_COMMENTED}|{_NAME}[ \t]*<{_SPEC}>{_COMMENTED})[ \t]*(?:,|\Z)")
 
-#: Likewise dates.
-_DATE = re.compile(
-    r"(?:[A-Za-z]{3},[ \t]+)?(\d{1,2})[ \t]+([A-Za-z]{3})[ \t]+([12]\d{3})[ \t]+"
-    r"([01]\d|2[0-3]):([0-5]\d):([0-5]\d)[ \t]+([+-])([01]\d|2[0-3])([0-5]\d)(?:[ \t]|\Z)",
-    re.ASCII,
-)
-_MONTHS = dict(zip("jan feb mar apr may jun jul aug sep oct nov dec".split(), range(1, 13), strict=True))
-_EPOCH = date(1970, 1, 1).toordinal()
+MOST_INDEXERS = 4  # kept for the next heads
 
 
 class Address(NamedTuple):
@@ -65,39 +62,101 @@ class Address(NamedTuple):
         return self.address.rpartition("@")[2].lower().rstrip(".>") if "@" in self.address else ""
 
 
-class Head:
-    """The fields of one head, in order: names in lower case, values unfolded."""
+class Indexer:
+    """A slate with what makes its use quick."""
 
-    def __init__(self, octets: bytes) -> None:
-        """Split a head into fields; lines that belong to none are counted."""
+    def __init__(self) -> None:
+        """Look at its arrays as memory, and bind the kernel that fills them."""
+        slate = new_slate()
+        self.head = np.empty(MOST_INDEXED, np.uint8)
+        self.view, self.text = memoryview(self.head.data), memoryview(slate.text.data)
+        self.fields, self.hops, self.told = (memoryview(each.data) for each in (slate.fields, slate.hops, slate.told))
+        self.index = index_head.bind(slate)
+
+
+_indexers: list[Indexer] = []
+
+
+#: What a Received field says: its text, seconds since 1970, and the address of who handed the message on; or ASK.
+Hop = tuple[str, int, str | int]
+
+
+class Head:
+    """The fields of one head, in order: names in lower case, values unfolded.
+
+    Only fields that something is told of are kept (`index.NAMES`); all are counted.
+    """
+
+    def __init__(self, octets: bytes | bytearray) -> None:
+        """Split a head into fields; lines that belong to none are told."""
         self.values: dict[str, list[str]] = {}
         self.odd: set[str] = set()
         self.repeated: set[str] = set()
-        if octets.isascii():
-            found: Iterable[tuple[str, str, str]] = _FIELDS.findall(octets.decode("ascii"))
-        else:
-            found = self._decoded_fields(octets)
-        values, count = self.values, 0
-        for name, value, other in found:
+        self.hops: list[Hop] = []
+        self.seconds = ASK  # of the first Date
+        self.count = 0
+        if not self._index(octets):
+            self._split(octets)
+
+    def _index(self, octets: bytes | bytearray) -> bool:
+        """Have the kernel split it; False where it is not all ASCII."""
+        size = len(octets)
+        if size > MOST_INDEXED or not octets.isascii():
+            return False
+        indexer = _indexers.pop() if _indexers else Indexer()
+        indexer.view[:size] = octets
+        found = indexer.index(indexer.head, size)
+        self.count, used, hops, _, self.seconds, bad_lines, too_many = indexer.told.tolist()
+        text = str(indexer.text[:used], "ascii")
+        rows = iter(indexer.fields[: found * FIELD_ROW].tolist())
+        values = self.values
+        for code, start, end in zip(rows, rows, rows, strict=True):
+            name = NAMES[code]
+            if name in values:
+                values[name].append(text[start:end])
+                self.repeated.add(name)
+            else:
+                values[name] = [text[start:end]]
+        if hops:
+            rows = iter(indexer.hops[: hops * HOP_ROW].tolist())
+            self.hops = [
+                (text[spelled:spelled_end], seconds, text[address:address_end] if address >= 0 else address)
+                for seconds, address, address_end, spelled, spelled_end in zip(*[rows] * HOP_ROW, strict=True)
+            ]
+        if bad_lines:
+            self.odd.add("bad_header")
+        if too_many:
+            self.odd.add("headers_cut")
+        if len(_indexers) < MOST_INDEXERS:
+            _indexers.append(indexer)
+        return True
+
+    def _split(self, octets: bytes | bytearray) -> None:
+        """Split it in Python; the other way's obvious twin."""
+        values = self.values
+        for name, folded, other in self._decoded_fields(bytes(octets)):
             if not name:
                 if other.strip():
                     self.odd.add("bad_header")
-            elif count >= MOST_FIELDS:
+                continue
+            if self.count >= MOST_FIELDS:
                 self.odd.add("headers_cut")
+                continue
+            self.count += 1
+            key = name.lower()
+            if key not in KNOWN:
+                continue
+            value = folded.replace("\r\n", "").replace("\n", "").strip()  # what stands before a blank (RFC 5322 §2.2.3)
+            if key in values:
+                values[key].append(value)
+                self.repeated.add(key)
             else:
-                count += 1
-                key = name.lower()
-                if "\n" in value:  # before a blank, or the field were over (RFC 5322 §2.2.3)
-                    value = value.replace("\r\n", "").replace("\n", "")
-                if key in values:
-                    values[key].append(value.strip())
-                    self.repeated.add(key)
-                else:
-                    values[key] = [value.strip()]
-        self.count = count
+                values[key] = [value]
+            if key == "received":
+                self.hops.append((" ".join(value.split()), ASK, ASK))
 
     def _decoded_fields(self, octets: bytes) -> Iterator[tuple[str, str, str]]:
-        """Give name and value of each field of a head that is not all ASCII (RFC 6532 §3.2)."""
+        """Give name and value of each field, and what stands in the place of one; UTF-8 is allowed (RFC 6532 §3.2)."""
         for name, raw, other in _RAW_FIELDS.findall(octets):
             try:
                 value = raw.decode("utf-8")
@@ -135,25 +194,35 @@ class Head:
         return found[:MOST_ADDRESSES] if len(found) > MOST_ADDRESSES else found
 
     def _mailboxes(self, value: str) -> list[Address]:
-        pairs = plain_pairs(value)
-        if pairs is None:
-            pairs = address_pairs(value)
+        found: list[Address] = []
+        at, end = 0, len(value)
+        while at < end:
+            mailbox = _MAILBOX.match(value, at)
+            if mailbox is None:
+                return self._odd_mailboxes(value)
+            bare, comment, quoted, words, address, _ = mailbox.groups()
+            name = (comment if bare else quoted or words) or ""
+            if "=?" in name or len(name) > MOST_TEXT:
+                name = self.decoded(name)
+            found.append(Address(name, bare or address))
+            at = mailbox.end()
+        return found
+
+    def _odd_mailboxes(self, value: str) -> list[Address]:
+        """Have the library read what is not written as nearly all is."""
+        pairs = address_pairs(value)
         if pairs is None:
             self.odd.add("bad_address")
             return []
-        found = [
-            Address(self.decoded(name) if "=?" in name or len(name) > MOST_TEXT else name, address.strip())
-            for name, address in pairs
-            if address or name
-        ]
+        found = [Address(self.decoded(name), address.strip()) for name, address in pairs if address or name]
         if not found and value.strip() and value.strip() != ";" and "undisclosed" not in value.lower():
             self.odd.add("bad_address")
         return found
 
-    def date(self, name: str = "date") -> int | None:
-        """Give the time that a field tells, in ns since 1970; None where it tells none (RFC 5322 §3.3)."""
-        value = self.first(name)
-        found = None if value is None else date_ns(value)
+    def date(self) -> int | None:
+        """Give the time that Date tells, in ns since 1970; None where it tells none (RFC 5322 §3.3)."""
+        value = self.first("date")
+        found = None if value is None else date_ns(value, self.seconds)
         if value is not None and found is None:
             self.odd.add("bad_date")
         return found
@@ -236,20 +305,6 @@ def decoded_value(value: str, odd: set[str]) -> str:
     return text[:MOST_TEXT]
 
 
-def plain_pairs(value: str) -> list[tuple[str, str]] | None:
-    """Give (name, address) pairs of a value in which all mailboxes are plain; None where the library is to read it."""
-    found: list[tuple[str, str]] = []
-    at, end = 0, len(value)
-    while at < end:
-        mailbox = _MAILBOX.match(value, at)
-        if mailbox is None:
-            return None
-        bare, comment, quoted, words, address, _ = mailbox.groups()
-        found.append((comment or "", bare) if bare else (quoted or words or "", address))
-        at = mailbox.end()
-    return found
-
-
 def address_pairs(value: str) -> list[tuple[str, str]] | None:
     """Give (name, address) pairs of a value; None where the library trips over it."""
     try:
@@ -321,30 +376,15 @@ def joined_value(parts: dict[int, tuple[bool, str]]) -> str:
     return in_charset(octets, charset or "utf-8")[0]
 
 
-def date_ns(value: str) -> int | None:
-    """Give the time that a date tells, in ns since 1970; without a zone it counts as UTC."""
-    value = value[:256]
-    found = _DATE.match(value)
-    seconds = None if found is None else _plain_seconds(found)
-    if seconds is None:
-        seconds = _seconds_by_library(value)
+def date_ns(value: str, known: int = ASK) -> int | None:
+    """Give the time that a date tells, in ns since 1970; without a zone it counts as UTC. `known` has it in seconds."""
+    seconds = known if known != ASK else seconds_by_library(value[:256])
     return seconds * 1_000_000_000 if seconds is not None and abs(seconds) < MOST_SECONDS else None
 
 
-def _plain_seconds(found: re.Match[str]) -> int | None:
-    """Give the seconds since 1970 of a date in the usual form; None where it is none."""
-    day, month, year, hours, minutes, seconds, sign, zone_hours, zone_minutes = found.groups()
-    try:
-        days = date(int(year), _MONTHS[month.lower()], int(day)).toordinal() - _EPOCH
-    except (KeyError, ValueError):
-        return None
-    zone = int(zone_hours) * 3600 + int(zone_minutes) * 60
-    local = days * 86400 + int(hours) * 3600 + int(minutes) * 60 + int(seconds)
-    return local + zone if sign == "-" else local - zone
-
-
 @lru_cache(1024)
-def _seconds_by_library(value: str) -> int | None:
+def seconds_by_library(value: str) -> int | None:
+    """Give the seconds since 1970 of a date, as Python's library reads it."""
     try:
         found = parsedate_to_datetime(value)
         if found.tzinfo is None:

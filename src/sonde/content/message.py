@@ -80,7 +80,7 @@ class Table:
         self.desk = desk
         self.state = memoryview(desk.state.data)
         self.made = memoryview(desk.out.data)
-        self.scan = scan.bind(desk)
+        self.scan, self.end_lines, self.end_base64 = scan.bind(desk), end_lines.bind(desk), end_base64.bind(desk)
 
 
 _tables: list[Table] = []
@@ -221,7 +221,7 @@ class MessageReader:
 
     def _end_head(self) -> None:
         """Know the part from its head, and how to read what follows."""
-        head = Head(bytes(self.head))
+        head = Head(self.head)
         self.head.clear()
         tree, state = self.tree, self.state
         if self.top is None:
@@ -325,7 +325,7 @@ class MessageReader:
         if part is None:
             return
         if self.state[PHASE] == BASE64 and self.state[FILLED] and part.is_leaf:
-            end_base64(self.desk)
+            self.table.end_base64()
             self._take(self.made[: self.state[WRITTEN]], 0)
         state = self.state
         if state[BAD] and part.is_leaf:
@@ -384,7 +384,7 @@ class MessageReader:
     def _end_lines(self) -> None:
         """Take what the last line still holds back."""
         if self.state[BREAK] or self.state[LAST_CR]:
-            end_lines(self.desk)
+            self.table.end_lines()
             self._take(self.made[: self.state[WRITTEN]], 0)
 
     def _note_lines(self, known: Connection) -> None:

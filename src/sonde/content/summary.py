@@ -71,11 +71,12 @@ def summarised(
     fields["auto_submitted"] = _automatic(head)
     _add_recipients(fields, head)
     fields.update(path_of(head))
-    fields.update(authentication_of(head))
+    results = authentication_of(head)
+    fields.update(results)
     fields["arc_sets"] = len(values.get("arc-seal", ()))
     seen = Evidence(
         known.own_domains, senders, reply_to, back,
-        {name: fields[name] for name in ("spf", "dkim", "dmarc") if fields[name]},
+        {name: results[name] for name in ("spf", "dkim", "dmarc") if results.get(name)} if results else results,
         [part for part in parts if may_be_suspect(part)],
         mismatches, known.has_credentials, known.is_stripped, known.is_smuggled,
     )  # fmt: skip

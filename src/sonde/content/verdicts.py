@@ -7,6 +7,7 @@ together mean more than one. What a verdict rests on may name persons and passes
 import unicodedata
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from operator import attrgetter
 from typing import Any
 
 from sonde.content.archives import WALKS
@@ -224,6 +225,7 @@ RULES: dict[str, tuple[Callable[[Evidence], Found], ...]] = {
     "is_stripped": (starttls_stripped,),
     "is_smuggled": (smuggling,),
 }
+_EVIDENCE = attrgetter(*RULES)
 
 
 def may_be_suspect(part: dict[str, Any]) -> bool:
@@ -243,8 +245,8 @@ def judge(seen: Evidence) -> tuple[list[str], list[str]]:
     """Apply every rule; give the verdicts, and `verdict: reason` for each reason."""
     verdicts: list[str] = []
     reasons: list[str] = []
-    for needed, rules in RULES.items():
-        if not getattr(seen, needed):
+    for evidence, rules in zip(_EVIDENCE(seen), RULES.values(), strict=True):
+        if not evidence:
             continue
         for rule in rules:
             found = list(rule(seen))
