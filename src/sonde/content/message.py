@@ -166,14 +166,13 @@ class MessageReader:
         """Take the next octets of the message."""
         if not len(octets):
             return
+        plain = octets
         if self.dotted and is_stuffed(octets, 0, len(octets), self.line_starts):
             plain = np.empty(len(octets), np.uint8)
             plain = plain[: unstuff(octets, 0, len(octets), self.line_starts, plain)]
-        else:
-            plain = octets
-        self.line_starts = int(octets[-1] == 10)
-        self.size += len(plain)
-        view = memoryview(plain.data)
+        self.line_starts = 1 if octets.data[-1] == 10 else 0
+        view = plain.data
+        self.size += len(view)
         self.digest.update(view)
         if self.taker is not None:
             self.taker.raw(view)

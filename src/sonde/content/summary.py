@@ -12,7 +12,7 @@ from sonde.content.verdicts import Evidence, judge, may_be_suspect
 from sonde.schema import columns
 
 _AUTOMATIC = re.compile(r"no|auto-[a-z]{1,20}")
-ORIGINS = dict.fromkeys(("x-originating-ip", "x-sender-ip", "x-client-ip", "x-source-ip")).keys()  # in this order
+ORIGINS = ("x-originating-ip", "x-sender-ip", "x-client-ip", "x-source-ip")  # in this order
 #: A message of which nothing is known; most columns stay so.
 UNKNOWN: dict[str, Any] = dict.fromkeys(column.name for column in columns(MailRecord))
 #: Columns that are the first field of a name, as it stands and with its encoded words decoded.
@@ -68,7 +68,8 @@ def summarised(
         fields["user_agent"] = head.text("user-agent") or head.text("x-mailer")
     fields["originating_ip"] = _originating(head)
     fields["list_unsubscribe"] = "list-unsubscribe" in values
-    fields["auto_submitted"] = _automatic(head)
+    if "auto-submitted" in values:
+        fields["auto_submitted"] = _automatic(head)
     _add_recipients(fields, head)
     fields.update(path_of(head))
     results = authentication_of(head)
@@ -77,12 +78,12 @@ def summarised(
     seen = Evidence(
         known.own_domains, senders, reply_to, back,
         {name: results[name] for name in ("spf", "dkim", "dmarc") if results.get(name)} if results else results,
-        [part for part in parts if may_be_suspect(part)],
+        list(filter(may_be_suspect, parts)),
         mismatches, known.has_credentials, known.is_stripped, known.is_smuggled,
     )  # fmt: skip
     verdicts, reasons = judge(seen)
     fields["verdicts"], fields["reasons"] = verdicts or None, reasons or None
-    if not ONCE.isdisjoint(head.repeated):
+    if head.repeated and not ONCE.isdisjoint(head.repeated):
         odd.add("header_twice")
     if len(senders) > 1:
         odd.add("several_authors")
@@ -116,19 +117,16 @@ def _add_recipients(fields: dict[str, Any], head: Head) -> None:
 
 def _originating(head: Head) -> str | None:
     """Give the address that a web mailer says the message came from."""
-    if ORIGINS.isdisjoint(head.values):
-        return None
     for name in ORIGINS:
-        found = addresses_in(head.first(name) or "")
-        if found:
-            return found[0]
+        if name in head.values:
+            found = addresses_in(head.values[name][0])
+            if found:
+                return found[0]
     return None
 
 
 def _automatic(head: Head) -> str | None:
     """Give the keyword of Auto-Submitted (RFC 3834 §5); anything else is no keyword."""
-    if "auto-submitted" not in head.values:
-        return None
     found = _AUTOMATIC.fullmatch(head.parameters("auto-submitted")[0])
     return found[0] if found else None
 

@@ -13,7 +13,6 @@ MOST_SIGNATURES = 50
 RESULTS = (
     "pass fail softfail neutral none temperror permerror policy bestguesspass nxdomain signed unknown discard".split()
 )
-SAYS_WHO = frozenset(("authentication-results", "received-spf", "dkim-signature"))
 
 _ADDRESS = re.compile(
     r"(?<![\w.:])(?:\d{1,3}(?:\.\d{1,3}){3}|(?:IPv6:)?[0-9A-Fa-f]{0,4}(?::[0-9A-Fa-f]{0,4}){2,7})(?![\w.:])"
@@ -37,6 +36,8 @@ def addresses_in(value: str) -> list[str]:
 
 def path_of(head: Head) -> dict[str, Any]:
     """Read the Received fields: the last hop stands first."""
+    if not head.hops:
+        return {"received": [], "received_ips": [], "hops": 0}
     texts, addresses, times = [], [], []
     for hop, (text, seconds, address) in zip(head.all("received")[:MOST_HOPS], head.hops, strict=False):
         texts.append(text[:1000])
@@ -64,8 +65,6 @@ def authentication_of(head: Head) -> dict[str, Any]:
     """Read the topmost Authentication-Results (RFC 8601 §2.2) and DKIM's signatures; what is not there is left out."""
     values = head.values
     found: dict[str, Any] = {}
-    if SAYS_WHO.isdisjoint(values):
-        return found
     if "authentication-results" in values:
         server, results = results_of(head.first("authentication-results") or "")
         found["auth_server"] = server

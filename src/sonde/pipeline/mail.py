@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 SCANNED = (np.empty(0, np.uint8), 0, 0, new_desk())  # what `scan` takes, for its types
 LOW_WORD = (1 << 64) - 1
 MOST_OPEN = 4096  # messages at a time
+LEARNT = CREDENTIALS | STRIPPED | SMUGGLED | PARTIAL | FETCHED | DOTTED | CUT_SHORT  # marks that say more
 
 
 @dataclass(slots=True)
@@ -111,21 +112,26 @@ class MailDesk:
             rows["ts"][firsts].tolist(), rows["order"][firsts].tolist(),
             batch.keys.view(f"V{KEY.itemsize}")[firsts].tolist(), strict=True,
         )  # fmt: skip
+        # Where octets stand that lie one behind the other; before them may stand the envelope's row, which has none.
+        begins = np.where(spans[starts] >= 0, spans[starts], spans[np.minimum(starts + 1, ends - 1)]) >> LENGTH_BITS
+        stops = (spans[ends - 1] >> LENGTH_BITS) + (spans[ends - 1] & LENGTH_MASK)
         shown = zip(
             starts.tolist(), ends.tolist(), zip(flows[starts].tolist(), messages[starts].tolist(), strict=True),
-            told.tolist(), is_joined.tolist(), rows["sender"][firsts].tolist(), firsts.tolist(), met, strict=True,
+            told.tolist(), is_joined.tolist(), begins.tolist(), stops.tolist(), rows["sender"][firsts].tolist(),
+            firsts.tolist(), met, strict=True,
         )  # fmt: skip
-        for start, end, name, marked, joined, sender, row, first in shown:
+        for start, end, name, marked, joined, begin, stop, sender, row, first in shown:
             opened = self.open.get(name)
             if opened is None:
                 if not marked & FIRST:
                     continue  # of a message that was given up
                 opened = self._begin(batch, row, first, name, marked)
-            self._learn(opened, batch.text, sender, marked)
-            if joined:
-                feed_joined(opened.reader, batch.text, spans[start:end])
-            else:
+            if marked & LEARNT or sender >= 0:
+                self._learn(opened, batch.text, sender, marked)
+            if not joined:
                 feed(opened.reader, batch.text, spans[start:end], marks[start:end])
+            elif begin >= 0:
+                opened.reader.feed(batch.text[begin:stop])
             if marked & LAST:
                 self._end(name)
 
@@ -254,16 +260,6 @@ def rehearse_mail() -> None:
         reader = MessageReader(0, dotted=True)
         reader.feed(np.frombuffer(message, np.uint8))
         reader.finish(Connection())
-
-
-def feed_joined(reader: MessageReader, text: Wire, spans: np.ndarray) -> None:
-    """Show a reader octets that lie one behind the other."""
-    first, last = int(spans[0]), int(spans[-1])
-    if first < 0:
-        if len(spans) == 1:
-            return
-        first = int(spans[1])
-    reader.feed(text[first >> LENGTH_BITS : (last >> LENGTH_BITS) + (last & LENGTH_MASK)])
 
 
 def feed(reader: MessageReader, text: Wire, spans: np.ndarray, marks: np.ndarray) -> None:
