@@ -89,11 +89,11 @@ def new_desk() -> Desk:
     )
 
 
-def reset(desk: Desk) -> None:
-    """Make a desk ready for a message, whose head comes first."""
-    desk.state[:] = 0
-    desk.state[AT_START] = 1
-    desk.state[PHASE] = HEAD
+def fresh_state() -> Ints:
+    """Give the state in which a message begins, whose head comes first."""
+    state = np.zeros(STATE_SIZE, np.int64)
+    state[AT_START], state[PHASE] = 1, HEAD
+    return state
 
 
 @kernel

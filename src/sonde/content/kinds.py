@@ -95,17 +95,17 @@ def kind_of(first: bytes) -> str | None:
     for begins, kind in BY_FIRST.get(first[:1], ()):
         if first.startswith(begins):
             return kind
-    if first[:4] == b"RIFF" and len(first) >= 12:
+    if first.startswith(b"RIFF") and len(first) >= 12:
         return {b"WAVE": "audio/wav", b"AVI ": "video/x-msvideo", b"WEBP": "image/webp"}.get(first[8:12])
     if first[4:8] == b"ftyp":
         return "video/mp4"
     if first[257:262] == b"ustar":
         return "application/x-tar"
-    if first[:3] == b"\xef\xbb\xbf":
+    if first.startswith(b"\xef\xbb\xbf"):
         first = first[3:]
     if _HTML.match(first):
         return "text/html"
-    if first and b"\0" not in first and len(first[:1024].translate(None, NOT_TEXT)) == len(first[:1024]):
+    if first and b"\0" not in first and len((begin := first[:1024]).translate(None, NOT_TEXT)) == len(begin):
         return "text/plain"
     return None
 

@@ -11,8 +11,6 @@ ends whatever is open inside it, closed or not.
 """
 
 import hashlib
-import re
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -53,16 +51,15 @@ from sonde.content.body import (
     Desk,
     end_base64,
     end_lines,
+    fresh_state,
     is_stuffed,
     new_desk,
-    reset,
     scan,
     unstuff,
 )
-from sonde.content.heads import Address, Head
+from sonde.content.heads import Head
 from sonde.content.part import Part, described, part_of
-from sonde.content.trace import addresses_in, authentication_of, path_of
-from sonde.content.verdicts import Evidence, judge
+from sonde.content.summary import Connection, summarised
 from sonde.wire import Wire
 
 MOST_HEAD = 256 << 10  # octets of one head that are kept
@@ -70,8 +67,7 @@ MOST_PARTS = 1000  # of a message that are described
 MOST_COUNTED = 20_000  # of a message that are looked for
 LONGEST_LINE = 998  # RFC 5322 §2.1.1
 MOST_DESKS = 16  # kept for the next messages: their arrays need not be looked at anew
-_AUTOMATIC = re.compile(r"no|auto-[a-z]{1,20}")
-ORIGINS = dict.fromkeys(("x-originating-ip", "x-sender-ip", "x-client-ip", "x-source-ip")).keys()  # in this order
+FRESH = memoryview(fresh_state().data)
 NOTHING: Wire = np.empty(0, np.uint8)
 NESTED = {"message/rfc822", "message/global"}
 
@@ -84,7 +80,7 @@ class Table:
         self.desk = desk
         self.state = memoryview(desk.state.data)
         self.made = memoryview(desk.out.data)
-        self.scan = scan.bind(desk)
+        self.scan, self.end_lines, self.end_base64 = scan.bind(desk), end_lines.bind(desk), end_base64.bind(desk)
 
 
 _tables: list[Table] = []
@@ -112,7 +108,7 @@ class Taker(Protocol):
         """Know that the message is over; give the names under which it is kept."""
 
 
-@dataclass
+@dataclass(slots=True)
 class Message:
     """What a message was: columns of `mail`, and rows of `mail_part`."""
 
@@ -120,22 +116,7 @@ class Message:
     parts: list[dict[str, Any]]
 
 
-@dataclass
-class Connection:
-    """What is known of a message from elsewhere than itself."""
-
-    source: str = ""
-    direction: str = "sent"
-    return_path: str = ""
-    own_domains: Sequence[str] = ()
-    has_credentials: bool = False
-    is_stripped: bool = False
-    is_smuggled: bool = False
-    is_partial: bool = False
-    is_stored: bool = False  # in a file, where lines may all end in LF
-
-
-@dataclass
+@dataclass(slots=True)
 class Body:
     """An open multipart body: its boundary's number, the place of its part, and how many parts it had."""
 
@@ -144,7 +125,7 @@ class Body:
     is_digest: bool = False
 
 
-@dataclass
+@dataclass(slots=True)
 class Tree:
     """Where in the MIME tree the reader is."""
 
@@ -164,8 +145,8 @@ class MessageReader:
         self.number, self.dotted, self.taker = number, dotted, taker
         self.table = _tables.pop() if _tables else Table(new_desk())
         self.desk = self.table.desk
-        reset(self.desk)
         self.state = self.table.state
+        self.state[:] = FRESH
         self.made = self.table.made
         self.tree = Tree()
         self.rest = NOTHING
@@ -185,14 +166,13 @@ class MessageReader:
         """Take the next octets of the message."""
         if not len(octets):
             return
+        plain = octets
         if self.dotted and is_stuffed(octets, 0, len(octets), self.line_starts):
             plain = np.empty(len(octets), np.uint8)
             plain = plain[: unstuff(octets, 0, len(octets), self.line_starts, plain)]
-        else:
-            plain = octets
-        self.line_starts = int(octets[-1] == 10)
-        self.size += len(plain)
-        view = memoryview(plain.data)
+        self.line_starts = 1 if octets.data[-1] == 10 else 0
+        view = plain.data
+        self.size += len(view)
         self.digest.update(view)
         if self.taker is not None:
             self.taker.raw(view)
@@ -240,7 +220,7 @@ class MessageReader:
 
     def _end_head(self) -> None:
         """Know the part from its head, and how to read what follows."""
-        head = Head(bytes(self.head))
+        head = Head(self.head)
         self.head.clear()
         tree, state = self.tree, self.state
         if self.top is None:
@@ -344,13 +324,12 @@ class MessageReader:
         if part is None:
             return
         if self.state[PHASE] == BASE64 and self.state[FILLED] and part.is_leaf:
-            end_base64(self.desk)
+            self.table.end_base64()
             self._take(self.made[: self.state[WRITTEN]], 0)
         state = self.state
         if state[BAD] and part.is_leaf:
             part.odd.add("bad_encoding")
-        for place in (EXPECT, PADDED, FILLED, GROUP, BAD):
-            state[place] = 0
+        state[EXPECT] = state[PADDED] = state[FILLED] = state[GROUP] = state[BAD] = 0
         self._close_part()
 
     def _close_part(self) -> None:
@@ -361,7 +340,8 @@ class MessageReader:
         kept = self.taker.end_part() if self.taker is not None and part.is_leaf else None
         if len(self.parts) < MOST_PARTS:
             row, links = described(part, self.number)
-            row["vault_object"] = kept
+            if kept is not None:
+                row["vault_object"] = kept
             self.parts.append(row)
             if links is not None:
                 self.mismatches += links.mismatches[: max(0, 20 - len(self.mismatches))]
@@ -403,7 +383,7 @@ class MessageReader:
     def _end_lines(self) -> None:
         """Take what the last line still holds back."""
         if self.state[BREAK] or self.state[LAST_CR]:
-            end_lines(self.desk)
+            self.table.end_lines()
             self._take(self.made[: self.state[WRITTEN]], 0)
 
     def _note_lines(self, known: Connection) -> None:
@@ -416,102 +396,17 @@ class MessageReader:
             self.odd.add("long_line")
 
     def _fields(self, known: Connection) -> dict[str, Any]:
+        """Give the columns of the message."""
         head = self.top if self.top is not None else Head(b"")
-        senders, reply_to = head.addresses("from"), head.addresses("reply-to")
-        first = senders[0] if senders else Address("", "")
-        back = (head.first("return-path") or known.return_path).strip("<> ")
-        fields: dict[str, Any] = {
-            "source": known.source or None,
-            "message": self.number,
-            "direction": known.direction,
-            "from_header": head.text("from"),
-            "from_address": first.address or None,
-            "from_name": first.name or None,
-            "from_domain": first.domain or None,
-            "sender": first_address(head, "sender"),
-            "reply_to": (reply_to[0].address or None) if reply_to else None,
-            "reply_to_domain": reply_to[0].domain if reply_to else None,
-            "return_path": back or None,
-            "return_path_domain": back.rpartition("@")[2].lower() if "@" in back else None,
-            "subject": head.text("subject"),
-            "date": head.date(),
-            "date_header": (head.first("date") or "")[:256] or None,
-            "message_id": head.first("message-id"),
-            "in_reply_to": head.first("in-reply-to"),
-            "reference_ids": (head.first("references") or "").split()[:200] or None,
-            "user_agent": head.text("user-agent") or head.text("x-mailer"),
-            "originating_ip": originating(head),
-            "list_id": head.text("list-id"),
-            "list_unsubscribe": head.first("list-unsubscribe") is not None,
-            "auto_submitted": _automatic(head),
-        }
-        recipients = 0
-        for name in ("to", "cc", "bcc"):
-            addresses = head.addresses(name)
-            recipients += len(addresses)
-            fields[f"{name}_addresses"] = [each.address for each in addresses if each.address] or None
-        fields["recipients"] = recipients
-        fields.update(path_of(head))
-        fields.update(authentication_of(head))
-        self._add_whole(fields, head, known)
-        seen = Evidence(
-            known.own_domains, senders, reply_to, back,
-            {name: fields[name] for name in ("spf", "dkim", "dmarc") if fields.get(name)},
-            self.parts, self.mismatches, known.has_credentials, known.is_stripped, known.is_smuggled,
-        )  # fmt: skip
-        verdicts, reasons = judge(seen)
-        fields["verdicts"], fields["reasons"] = verdicts or None, reasons or None
-        for name in ("from", "date", "subject", "message-id", "to"):
-            if head.has_many(name):
-                self.odd.add("header_twice")
-        if len(senders) > 1:
-            self.odd.add("several_authors")
-        self.odd |= head.odd
+        fields = summarised(head, known, self.parts, self.mismatches, self.odd)
+        fields["message"] = self.number
+        fields["content_type"] = self.parts[0]["content_type"] if self.parts else None
+        fields["parts"], fields["attachments"], fields["depth"] = self.tree.count, self.attachments, self.tree.levels
+        fields["size"], fields["header_size"], fields["header_fields"] = self.size, self.header_size, head.count
+        fields["sha256"] = self.digest.hexdigest()
+        fields["complete"], fields["partial"] = self.is_whole, known.is_partial
         fields["oddities"] = sorted(self.odd) or None
         return fields
-
-    def _add_whole(self, fields: dict[str, Any], head: Head, known: Connection) -> None:
-        """Add what is told of the message as a whole."""
-        fields.update(
-            {
-                "content_type": self.parts[0]["content_type"] if self.parts else None,
-                "parts": self.tree.count,
-                "attachments": self.attachments,
-                "depth": self.tree.levels,
-                "size": self.size,
-                "header_size": self.header_size,
-                "header_fields": head.count,
-                "sha256": self.digest.hexdigest(),
-                "complete": self.is_whole,
-                "partial": known.is_partial,
-            }
-        )
-
-
-def first_address(head: Head, name: str) -> str | None:
-    """Give the first address in the fields of a name."""
-    if name not in head.values:
-        return None
-    return next((each.address for each in head.addresses(name) if each.address), None)
-
-
-def originating(head: Head) -> str | None:
-    """Give the address that a web mailer says the message came from."""
-    if ORIGINS.isdisjoint(head.values):
-        return None
-    for name in ORIGINS:
-        found = addresses_in(head.first(name) or "")
-        if found:
-            return found[0]
-    return None
-
-
-def _automatic(head: Head) -> str | None:
-    """Give the keyword of Auto-Submitted (RFC 3834 §5); anything else is no keyword."""
-    if "auto-submitted" not in head.values:
-        return None
-    found = _AUTOMATIC.fullmatch(head.parameters("auto-submitted")[0])
-    return found[0] if found else None
 
 
 __all__ = ["Connection", "Message", "MessageReader", "Taker"]

@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -22,6 +23,8 @@ from sonde.content.kinds import (
     zip_listing,
 )
 from sonde.content.links import MOST_TEXT, Links, links_of
+from sonde.content.records import MailPartRecord
+from sonde.schema import columns
 
 #: Of words that a sender is free to choose only those that are known come out: they are PROTOCOL, and a person's
 #: name is none of it. The rest is told as an oddity, or by the file's name, which is PERSON.
@@ -32,10 +35,9 @@ KNOWN_EXTENSIONS = EXECUTABLE | MACRO | DOCUMENTS | frozenset(EXPECTED) | frozen
 )  # fmt: skip
 _CHARSET = re.compile(r"[a-z0-9._:+-]{1,40}")
 ENCODINGS = {"base64": BASE64, "quoted-printable": QUOTED, "7bit": PLAIN, "8bit": PLAIN, "binary": PLAIN, "": PLAIN}
-#: Columns of which most parts have none.
-NOTHING_MORE = dict.fromkeys(
-    ("source", "vault_object", "members", "member_count", "macros", "links", "link_domains", "link_mismatches")
-)
+#: A part of which nothing is known; most columns stay so.
+UNKNOWN: dict[str, Any] = dict.fromkeys(column.name for column in columns(MailPartRecord))
+OF_NOTHING = hashlib.sha256().hexdigest()
 ZIP = "application/zip"
 VBA = ("_VBA_PROJECT".encode("utf-16-le"), b"VBA/", b"vbaProject.bin")
 SIGNED = {
@@ -47,16 +49,21 @@ SIGNED = {
 ENCRYPTED = {"multipart/encrypted", "application/pgp-encrypted"}
 SMIME = {"application/pkcs7-mime", "application/x-pkcs7-mime"}
 TNEF = {"application/ms-tnef", "application/vnd.ms-tnef"}
+TOLD = SIGNED | ENCRYPTED | SMIME | TNEF
+#: Charsets in which a link has these octets; in others they may be spelled otherwise.
+LIKE_ASCII = frozenset(("utf-8", "us-ascii", "ascii", "iso-8859-1", "iso-8859-15", "windows-1252", "latin-1"))
+LINK = b"://"
+MAY_LINK = ("text/plain", "text/html", "")
 
 
-@dataclass
+@dataclass(slots=True)
 class Part:
     """What is known of a part so far."""
 
     place: str
     head: Head
     content_type: str
-    parameters: dict[str, str]
+    parameters: Mapping[str, str]
     encoding: str
     disposition: str
     file_name: str | None
@@ -73,6 +80,7 @@ class Part:
     is_awaited: bool = False  # a multipart body, whose first boundary was not met yet
     odd: set[str] = field(default_factory=set)
     digest: Any = None
+    is_text: bool = False  # links may be in it
 
     @property
     def phase(self) -> int:
@@ -84,20 +92,16 @@ class Part:
         """Say whether it is one, by its disposition or by having a file name (RFC 2183 §2)."""
         return self.is_leaf and (self.disposition == "attachment" or self.file_name is not None)
 
-    @property
-    def is_text(self) -> bool:
-        """Say whether links may be in it."""
-        return self.content_type in ("text/plain", "text/html", "")
-
     def take(self, octets: memoryview) -> None:
         """Take decoded octets."""
         if self.digest is None:
-            self.digest = hashlib.sha256()
-        self.digest.update(octets)
+            self.digest = hashlib.sha256(octets)
+        else:
+            self.digest.update(octets)
         length = len(octets)
         self.size += length
-        if len(self.first) < LOOKED_AT:
-            self.first += bytes(octets[: LOOKED_AT - len(self.first)])
+        if (seen := len(self.first)) < LOOKED_AT:
+            self.first += octets[: LOOKED_AT - seen]
         if self.is_text:
             if len(self.text) < MOST_TEXT:
                 self.text += octets[: MOST_TEXT - len(self.text)]
@@ -136,71 +140,93 @@ def part_of(place: str, head: Head, default_type: str) -> Part:
         if head.first("content-type"):
             odd.add("bad_content_type")
         content_type = default_type
-    if head.has_many("content-type"):
+    if "content-type" in head.repeated:
         odd.add("content_type_twice")
-    encoding = (head.first("content-transfer-encoding") or "").lower().partition(";")[0].strip()[:64]
+    encoding = head.first("content-transfer-encoding") or ""
     if encoding not in ENCODINGS:
-        odd.add("unknown_encoding")
+        encoding = encoding.lower().partition(";")[0].strip()[:64]
+        if encoding not in ENCODINGS:
+            odd.add("unknown_encoding")
     disposition, more = head.parameters("content-disposition")
     name = more.get("filename") or parameters.get("name")
-    return Part(place, head, content_type, parameters, encoding, disposition, name, odd=odd)
+    is_text = content_type in MAY_LINK
+    return Part(place, head, content_type, parameters, encoding, disposition, name, odd=odd, is_text=is_text)
 
 
-def links_in(part: Part, found_type: str | None) -> Links:
+def links_in(part: Part, found_type: str | None) -> Links | None:
     """Find the links of a text part."""
-    text, _ = in_charset(bytes(part.text), part.parameters.get("charset") or "utf-8")
-    return links_of(text, is_html="text/html" in (part.content_type, found_type))
+    is_html = "text/html" in (part.content_type, found_type)
+    charset = part.parameters.get("charset") or "utf-8"
+    if not is_html and LINK not in part.text and charset.lower() in LIKE_ASCII:
+        return None
+    text, _ = in_charset(bytes(part.text), charset)
+    return links_of(text, is_html=is_html)
 
 
 def described(part: Part, number: int) -> tuple[dict[str, Any], Links | None]:
     """Give the columns of a part that is over, and its links."""
-    is_leaf, content_type = part.is_leaf, part.content_type
-    found_type = kind_of(part.first) if part.size and is_leaf else None
-    extensions = extensions_of(part.file_name) if part.file_name else []
-    links = links_in(part, found_type) if is_leaf and part.text else None
-    charset = part.parameters.get("charset", "").lower()
-    row: dict[str, Any] = {
-        "message": number,
-        "part": part.place,
-        "content_type": content_type,
-        "found_type": found_type,
-        "charset": charset if charset and _CHARSET.fullmatch(charset) else None,
-        "encoding": part.encoding or None if part.encoding in ENCODINGS else None,  # another is told as an oddity
-        "disposition": part.disposition if part.disposition in DISPOSITIONS else None,
-        "is_attachment": part.is_attachment,
-        "file_name": part.file_name,
-        "extension": extensions[0] if extensions and extensions[0] in KNOWN_EXTENSIONS else None,
-        "double_extension": is_double(extensions) if part.file_name else None,
-        "size": part.size if is_leaf else None,
-        "encoded_size": part.encoded_size if is_leaf else None,
-        "sha256": (part.digest or hashlib.sha256()).hexdigest() if is_leaf else None,
-        "complete": part.is_complete,
-        "tnef": True if content_type in TNEF or found_type in TNEF else None,
-        "signed": True if content_type in SIGNED else None,
-        "encrypted": True if content_type in ENCRYPTED else None,
-        **NOTHING_MORE,
-    }
-    if content_type in SMIME:
-        kind = part.parameters.get("smime-type", "enveloped-data").lower()
-        row["signed" if kind == "signed-data" else "encrypted"] = True
-    if found_type == ZIP:
-        describe_archive(part, row)
-    elif found_type in WALKS and (found := part.members()) is not None:
-        row["members"], row["member_count"] = found.names or None, found.count or None
-        row["encrypted"] = True if found.is_encrypted else row["encrypted"]
-        part.odd |= found.odd
-    if part.has_vba or (extensions and extensions[0] in MACRO):
+    content_type, odd = part.content_type, part.odd
+    found_type: str | None = None
+    extension: str | None = None
+    links: Links | None = None
+    row = UNKNOWN.copy()
+    row["message"], row["part"], row["content_type"] = number, part.place, content_type
+    row["complete"] = part.is_complete
+    row["is_attachment"] = part.is_attachment
+    if part.is_leaf:
+        if part.size:
+            found_type = row["found_type"] = kind_of(part.first)
+        if part.text:
+            links = links_in(part, found_type)
+        row["size"], row["encoded_size"] = part.size, part.encoded_size
+        row["sha256"] = part.digest.hexdigest() if part.digest is not None else OF_NOTHING
+    if "charset" in part.parameters:
+        charset = part.parameters["charset"].lower()
+        row["charset"] = charset if _CHARSET.fullmatch(charset) else None
+    if part.encoding in ENCODINGS:  # another is told as an oddity
+        row["encoding"] = part.encoding or None
+    if part.disposition in DISPOSITIONS:
+        row["disposition"] = part.disposition
+    if part.file_name is not None:
+        row["file_name"] = part.file_name
+        if part.file_name:
+            extensions = extensions_of(part.file_name)
+            extension = extensions[0] if extensions else None
+            row["extension"] = extension if extension in KNOWN_EXTENSIONS else None
+            row["double_extension"] = is_double(extensions)
+    describe_content(part, row, content_type, found_type)
+    if part.has_vba or extension in MACRO:
         row["macros"] = True
     if links is not None and links.total:
         row["links"], row["link_domains"] = links.total, links.domains
         row["link_mismatches"] = len(links.mismatches)
         if links.is_cut:
-            part.odd.add("links_cut")
+            odd.add("links_cut")
     if len(part.text) >= MOST_TEXT:
-        part.odd.add("text_not_searched_whole")
-    part.odd |= part.head.odd
-    row["oddities"] = sorted(part.odd) or None
+        odd.add("text_not_searched_whole")
+    odd |= part.head.odd
+    if odd:
+        row["oddities"] = sorted(odd)
     return row, links
+
+
+def describe_content(part: Part, row: dict[str, Any], content_type: str, found_type: str | None) -> None:
+    """Add what a type says of what is inside: signatures, encryption, an archive's members."""
+    if content_type in TOLD:
+        row["tnef"] = True if content_type in TNEF else None
+        row["signed"] = True if content_type in SIGNED else None
+        row["encrypted"] = True if content_type in ENCRYPTED else None
+        if content_type in SMIME:
+            kind = part.parameters.get("smime-type", "enveloped-data").lower()
+            row["signed" if kind == "signed-data" else "encrypted"] = True
+    if found_type in TNEF:
+        row["tnef"] = True
+    elif found_type == ZIP:
+        describe_archive(part, row)
+    elif found_type in WALKS and (found := part.members()) is not None:
+        row["members"], row["member_count"] = found.names or None, found.count or None
+        row["encrypted"] = True if found.is_encrypted else row["encrypted"]
+        part.odd |= found.odd
 
 
 def describe_archive(part: Part, row: dict[str, Any]) -> None:

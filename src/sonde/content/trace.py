@@ -6,6 +6,7 @@ from itertools import pairwise
 from typing import Any
 
 from sonde.content.heads import Head, date_ns
+from sonde.content.index import ASK
 
 MOST_HOPS = 100
 MOST_SIGNATURES = 50
@@ -16,6 +17,7 @@ RESULTS = (
 _ADDRESS = re.compile(
     r"(?<![\w.:])(?:\d{1,3}(?:\.\d{1,3}){3}|(?:IPv6:)?[0-9A-Fa-f]{0,4}(?::[0-9A-Fa-f]{0,4}){2,7})(?![\w.:])"
 )
+_BY = re.compile(r"\bby\b")
 _COMMENT = re.compile(r"\([^()]*\)")
 _RESULT = re.compile(r"^\s*([A-Za-z0-9-]{1,32})(?:/\d+)?\s*=\s*([A-Za-z]{1,20})")
 _TAG = re.compile(r"(?:^|;)\s*([ds])\s*=\s*([^;\s]{1,255})")
@@ -34,44 +36,49 @@ def addresses_in(value: str) -> list[str]:
 
 def path_of(head: Head) -> dict[str, Any]:
     """Read the Received fields: the last hop stands first."""
-    hops = head.all("received")
-    times = [
-        stamp for stamp in (date_ns(hop.rpartition(";")[2].strip()) for hop in hops[:MOST_HOPS]) if stamp is not None
-    ]
-    steps = [later - earlier for later, earlier in pairwise(times)]
-    return {
-        "received": [" ".join(hop.split())[:1000] for hop in hops[:MOST_HOPS]],
-        "received_ips": [found for found in map(hop_address, hops[:MOST_HOPS]) if found],
-        "hops": len(hops),
-        "transit": times[0] - times[-1] if len(times) > 1 else None,
-        "longest_hop": max(steps) if steps else None,
-    }
+    if not head.hops:
+        return {"received": [], "received_ips": [], "hops": 0}
+    texts, addresses, times = [], [], []
+    for hop, (text, seconds, address) in zip(head.all("received")[:MOST_HOPS], head.hops, strict=False):
+        texts.append(text[:1000])
+        found_address = hop_address(hop) if address == ASK else address
+        if isinstance(found_address, str):
+            addresses.append(found_address)
+        stamp = date_ns(hop[hop.rfind(";") + 1 :].strip() if seconds == ASK else "", seconds)
+        if stamp is not None:
+            times.append(stamp)
+    found = {"received": texts, "received_ips": addresses, "hops": len(head.hops)}
+    if len(times) > 1:
+        found["transit"] = times[0] - times[-1]
+        found["longest_hop"] = max([later - earlier for later, earlier in pairwise(times)])
+    return found
 
 
 def hop_address(hop: str) -> str | None:
-    """Give the address of who handed the message to this hop: the first in its `from` clause."""
-    found = addresses_in(re.split(r"\bby\b", hop, maxsplit=1)[0])
+    """Give the address of who handed the message to this hop: the last in its `from` clause, which `by` ends."""
+    by = _BY.search(hop)
+    found = addresses_in(hop[: by.start()] if by else hop)
     return found[-1] if found else None
 
 
 def authentication_of(head: Head) -> dict[str, Any]:
-    """Read the topmost Authentication-Results (RFC 8601 §2.2), ARC's seals and DKIM's signatures."""
-    found: dict[str, Any] = dict.fromkeys(("auth_server", "auth_results", "spf", "dkim", "dmarc", "arc"))
-    value = head.first("authentication-results")
-    if value is not None:
-        server, results = results_of(value)
+    """Read the topmost Authentication-Results (RFC 8601 §2.2) and DKIM's signatures; what is not there is left out."""
+    values = head.values
+    found: dict[str, Any] = {}
+    if "authentication-results" in values:
+        server, results = results_of(head.first("authentication-results") or "")
         found["auth_server"] = server
         found["auth_results"] = [f"{method}={result}" for method, result in results]
         for method in ("spf", "dkim", "dmarc", "arc"):
             told = [result for each, result in results if each == method]
             found[method] = "pass" if "pass" in told else told[0] if told else None
-    elif (spf := head.first("received-spf")) is not None:
-        word = spf.split(" ", 1)[0].lower()
+    elif "received-spf" in values:
+        word = (head.first("received-spf") or "").split(" ", 1)[0].lower()
         found["spf"] = word if word in RESULTS else None
-    signatures = [dict(_TAG.findall(each.replace("\n", ""))) for each in head.all("dkim-signature")[:MOST_SIGNATURES]]
-    found["dkim_domains"] = [each["d"].lower() for each in signatures if "d" in each] or None
-    found["dkim_selectors"] = [each["s"].lower() for each in signatures if "s" in each] or None
-    found["arc_sets"] = len(head.all("arc-seal"))
+    if "dkim-signature" in values:
+        signed = [dict(_TAG.findall(each.replace("\n", ""))) for each in head.all("dkim-signature")[:MOST_SIGNATURES]]
+        found["dkim_domains"] = [each["d"].lower() for each in signed if "d" in each] or None
+        found["dkim_selectors"] = [each["s"].lower() for each in signed if "s" in each] or None
     return found
 
 

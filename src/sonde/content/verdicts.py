@@ -7,6 +7,7 @@ together mean more than one. What a verdict rests on may name persons and passes
 import unicodedata
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from operator import attrgetter
 from typing import Any
 
 from sonde.content.archives import WALKS
@@ -31,7 +32,7 @@ LOOKS_LIKE = str.maketrans(
 LONGEST_COMPARED = 64  # characters of a domain
 
 
-@dataclass
+@dataclass(slots=True)
 class Evidence:
     """What verdicts look at."""
 
@@ -40,7 +41,7 @@ class Evidence:
     reply_to: Sequence[Address] = ()
     return_path: str = ""
     results: dict[str, str] = field(default_factory=dict)
-    parts: Sequence[dict[str, Any]] = ()
+    suspects: Sequence[dict[str, Any]] = ()  # parts; those that `may_be_suspect` denies change nothing
     link_mismatches: Sequence[tuple[str, str]] = ()
     has_credentials: bool = False
     is_stripped: bool = False
@@ -48,6 +49,7 @@ class Evidence:
 
 
 Found = Iterator[str]
+HARMLESS = frozenset((None, "text/plain", "text/html"))  # types by content
 
 
 def _kin(one: str, other: str) -> bool:
@@ -57,17 +59,21 @@ def _kin(one: str, other: str) -> bool:
 def from_mismatch(seen: Evidence) -> Found:
     """Say where From, Reply-To and the return path have domains that are no kin."""
     domain = seen.from_[0].domain if seen.from_ else ""
+    if not domain:
+        return
     for address in seen.reply_to[:1]:
-        if domain and address.domain and not _kin(domain, address.domain):
+        if address.domain and not _kin(domain, address.domain):
             yield f"reply-to {address.domain} is not from {domain}"
     back = seen.return_path.rpartition("@")[2].lower().rstrip(">")
-    if domain and "@" in seen.return_path and back and not _kin(domain, back):
+    if "@" in seen.return_path and back and not _kin(domain, back):
         yield f"return path {back} is not from {domain}"
 
 
 def display_name(seen: Evidence) -> Found:
     """Say where the display name carries another address than the one behind it."""
     for address in seen.from_[:1]:
+        if "@" not in address.name:
+            continue
         for word in address.name.replace("<", " ").replace(">", " ").replace('"', " ").replace(",", " ").split():
             if (
                 "@" in word
@@ -133,7 +139,7 @@ def within_one(one: str, other: str) -> bool:
 
 def executable(seen: Evidence) -> Found:
     """Say which attachments can be executed, by name, content, or an archive's member."""
-    for part in seen.parts:
+    for part in seen.suspects:
         name = part.get("extension")
         if name in EXECUTABLE or part.get("found_type") in EXECUTABLE_TYPES:
             yield f"part {part['part']}: {name or part.get('found_type')}"
@@ -146,14 +152,14 @@ def executable(seen: Evidence) -> Found:
 
 def macro(seen: Evidence) -> Found:
     """Say which attachments hold macros."""
-    for part in seen.parts:
+    for part in seen.suspects:
         if part.get("macros") or part.get("extension") in MACRO:
             yield f"part {part['part']}: {part.get('extension') or 'macros'}"
 
 
 def type_mismatch(seen: Evidence) -> Found:
     """Say where the content of an attachment is not what its type or extension says."""
-    for part in seen.parts:
+    for part in seen.suspects:
         found = part.get("found_type")
         if found is None or not part.get("complete"):
             continue
@@ -165,14 +171,14 @@ def type_mismatch(seen: Evidence) -> Found:
 
 def double_extension(seen: Evidence) -> Found:
     """Say where a file name hides what it is behind a harmless extension."""
-    for part in seen.parts:
+    for part in seen.suspects:
         if part.get("double_extension"):
             yield f"part {part['part']}: {part.get('extension')}"
 
 
 def encrypted_archive(seen: Evidence) -> Found:
     """Say which archives are encrypted, so that no scanner can look inside."""
-    for part in seen.parts:
+    for part in seen.suspects:
         if part.get("encrypted") and (part.get("member_count") or part.get("found_type") in WALKS):
             yield f"part {part['part']}: {part.get('found_type')}"
 
@@ -208,38 +214,46 @@ def smuggling(seen: Evidence) -> Found:
         yield "a line of one dot between wrong line ends"
 
 
-#: Each rule, and the evidence without which it says nothing.
-RULES: dict[str, tuple[Callable[[Evidence], Found], str]] = {
-    rule.__name__: (rule, needed)
-    for rule, needed in (
-        (from_mismatch, "from_"),
-        (display_name, "from_"),
-        (look_alike, "own_domains"),
-        (executable, "parts"),
-        (macro, "parts"),
-        (type_mismatch, "parts"),
-        (double_extension, "parts"),
-        (encrypted_archive, "parts"),
-        (link_mismatch, "link_mismatches"),
-        (authentication_failed, "results"),
-        (cleartext_credentials, "has_credentials"),
-        (starttls_stripped, "is_stripped"),
-        (smuggling, "is_smuggled"),
-    )
+#: The rules, by the evidence without which they say nothing.
+RULES: dict[str, tuple[Callable[[Evidence], Found], ...]] = {
+    "from_": (from_mismatch, display_name),
+    "own_domains": (look_alike,),
+    "suspects": (executable, macro, type_mismatch, double_extension, encrypted_archive),
+    "link_mismatches": (link_mismatch,),
+    "results": (authentication_failed,),
+    "has_credentials": (cleartext_credentials,),
+    "is_stripped": (starttls_stripped,),
+    "is_smuggled": (smuggling,),
 }
+_EVIDENCE = attrgetter(*RULES)
+
+
+def may_be_suspect(part: dict[str, Any]) -> bool:
+    """Say whether a part has anything that a rule looks at; text without a name, as most parts are, has not."""
+    return bool(
+        part["found_type"] not in HARMLESS
+        or part["extension"]
+        or part["content_type"] in BY_TYPE
+        or part["macros"]
+        or part["members"]
+        or part["encrypted"]
+        or part["double_extension"]
+    )
 
 
 def judge(seen: Evidence) -> tuple[list[str], list[str]]:
     """Apply every rule; give the verdicts, and `verdict: reason` for each reason."""
-    verdicts, reasons = [], []
-    for name, (rule, needed) in RULES.items():
-        if not getattr(seen, needed):
+    verdicts: list[str] = []
+    reasons: list[str] = []
+    for evidence, rules in zip(_EVIDENCE(seen), RULES.values(), strict=True):
+        if not evidence:
             continue
-        found = list(rule(seen))
-        if found:
-            verdicts.append(name)
-            reasons += [f"{name}: {each}" for each in found[:10]]
+        for rule in rules:
+            found = list(rule(seen))
+            if found:
+                verdicts.append(rule.__name__)
+                reasons += [f"{rule.__name__}: {each}" for each in found[:10]]
     return verdicts, reasons
 
 
-__all__ = ["RULES", "Evidence", "judge"]
+__all__ = ["RULES", "Evidence", "judge", "may_be_suspect"]

@@ -5,7 +5,7 @@ time is bounded: beyond that the message that has waited longest is ended as it 
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
@@ -39,17 +39,16 @@ if TYPE_CHECKING:
 SCANNED = (np.empty(0, np.uint8), 0, 0, new_desk())  # what `scan` takes, for its types
 LOW_WORD = (1 << 64) - 1
 MOST_OPEN = 4096  # messages at a time
+LEARNT = CREDENTIALS | STRIPPED | SMUGGLED | PARTIAL | FETCHED | DOTTED | CUT_SHORT  # marks that say more
 
 
 @dataclass(slots=True)
 class Open:
-    """A message on its way."""
+    """A message on its way, and its first octets: when they came, in which order, and of which flow."""
 
     reader: MessageReader
     known: Connection
-    ts: int
-    order: int
-    key: bytes
+    first: tuple[int, int, bytes]
     is_complete: bool = True
 
 
@@ -64,22 +63,20 @@ class Met:
     server: IPv4Address | IPv6Address | None = None
 
 
-@dataclass(slots=True)
 class Made:
-    """Rows of one table that wait to be written."""
+    """Rows of one table that wait to be written: their values in the order of its columns, and whose they are."""
 
-    values: list[dict[str, Any]] = field(default_factory=list)
-    stamps: list[int] = field(default_factory=list)
-    orders: list[int] = field(default_factory=list)
-    keys: list[bytes] = field(default_factory=list)
+    def __init__(self, record: type[Record]) -> None:
+        """Begin with none."""
+        self.names = [column.name for column in columns(record)]
+        self.in_order = itemgetter(*self.names)
+        self.values: list[tuple[Any, ...]] = []
+        self.firsts: list[tuple[int, int, bytes]] = []
 
-    def add(self, values: Sequence[dict[str, Any]], of: Open) -> None:
-        """Add the rows that one message made."""
-        for each in values:
-            self.values.append(each)
-            self.stamps.append(of.ts)
-            self.orders.append(of.order)
-            self.keys.append(of.key)
+    def add(self, values: dict[str, Any], first: tuple[int, int, bytes]) -> None:
+        """Add a row; its values go on without their names, which are a multiple of their size."""
+        self.values.append(self.in_order(values))
+        self.firsts.append(first)
 
 
 class MailDesk:
@@ -89,7 +86,7 @@ class MailDesk:
         """Judge by these domains of the operator's own; content is kept only by a keeper."""
         self.own_domains, self.keeper = own_domains, keeper
         self.open: dict[tuple[int, int], Open] = {}
-        self.made: dict[type[Record], Made] = {MailRecord: Made(), MailPartRecord: Made()}
+        self.made: dict[type[Record], Made] = {record: Made(record) for record in (MailRecord, MailPartRecord)}
         self.given_up = 0
         self.meanwhile = Meanwhile()
 
@@ -110,36 +107,45 @@ class MailDesk:
         spans = rows["octets"][order]
         is_joined = np.logical_and.reduceat(_follows(spans, starts), starts) & (told & AFTER_GAP == 0)
         ends = np.append(starts[1:], len(order))
-        shown = zip(
-            starts.tolist(), ends.tolist(), flows[starts].tolist(), messages[starts].tolist(), told.tolist(),
-            is_joined.tolist(), rows["sender"][order][starts].tolist(), strict=True,
+        firsts = order[starts]
+        met = zip(
+            rows["ts"][firsts].tolist(), rows["order"][firsts].tolist(),
+            batch.keys.view(f"V{KEY.itemsize}")[firsts].tolist(), strict=True,
         )  # fmt: skip
-        for start, end, flow, message, marked, joined, sender in shown:
-            opened = self.open.get((flow, message))
+        # Where octets stand that lie one behind the other; before them may stand the envelope's row, which has none.
+        begins = np.where(spans[starts] >= 0, spans[starts], spans[np.minimum(starts + 1, ends - 1)]) >> LENGTH_BITS
+        stops = (spans[ends - 1] >> LENGTH_BITS) + (spans[ends - 1] & LENGTH_MASK)
+        shown = zip(
+            starts.tolist(), ends.tolist(), zip(flows[starts].tolist(), messages[starts].tolist(), strict=True),
+            told.tolist(), is_joined.tolist(), begins.tolist(), stops.tolist(), rows["sender"][firsts].tolist(),
+            firsts.tolist(), met, strict=True,
+        )  # fmt: skip
+        for start, end, name, marked, joined, begin, stop, sender, row, first in shown:
+            opened = self.open.get(name)
             if opened is None:
                 if not marked & FIRST:
                     continue  # of a message that was given up
-                opened = self._begin(batch, int(order[start]), (flow, message), marked)
-            self._learn(opened, batch.text, sender, marked)
-            if joined:
-                feed_joined(opened.reader, batch.text, spans[start:end])
-            else:
+                opened = self._begin(batch, row, first, name, marked)
+            if marked & LEARNT or sender >= 0:
+                self._learn(opened, batch.text, sender, marked)
+            if not joined:
                 feed(opened.reader, batch.text, spans[start:end], marks[start:end])
+            elif begin >= 0:
+                opened.reader.feed(batch.text[begin:stop])
             if marked & LAST:
-                self._end((flow, message))
+                self._end(name)
 
-    def _begin(self, batch: Batch, first: int, name: tuple[int, int], told: int) -> Open:
+    def _begin(self, batch: Batch, row: int, first: tuple[int, int, bytes], name: tuple[int, int], told: int) -> Open:
+        """Begin a message, whose first chunk is a row of the batch."""
         if len(self.open) >= MOST_OPEN:
             oldest = next(iter(self.open))
             self.open[oldest].is_complete = False
             self.given_up += 1
             self._end(oldest)
-        row = batch.rows[first]
-        known = Connection(source=batch.dissector.protocol.name, own_domains=self.own_domains)
-        taker = self._taker(batch, first) if self.keeper is not None else None
+        known = Connection(batch.dissector.protocol.name, own_domains=self.own_domains)
+        taker = self._taker(batch, row) if self.keeper is not None else None
         reader = MessageReader(name[1], dotted=bool(told & DOTTED), taker=taker)
-        opened = Open(reader, known, int(row["ts"]), int(row["order"]), batch.keys[first].tobytes())
-        self.open[name] = opened
+        opened = self.open[name] = Open(reader, known, first)
         return opened
 
     def _taker(self, batch: Batch, first: int) -> Taker | None:
@@ -182,13 +188,14 @@ class MailDesk:
                 words = int(address) if isinstance(address, IPv6Address) else 0xFFFF << 32 | int(address)
                 key[f"{side}_high"], key[f"{side}_low"], key[f"{side}_port"] = words >> 64, words & LOW_WORD, port
         reader = MessageReader(place.number & 0xFFFFFFFF, taker=taker)
-        return Open(reader, known, place.stamp_ns, place.number, key.tobytes())
+        return Open(reader, known, (place.stamp_ns, place.number, key.tobytes()))
 
     def end(self, opened: Open) -> None:
         """Make the rows of a message that is over."""
         message: Message = opened.reader.finish(opened.known, is_complete=opened.is_complete)
-        self.made[MailRecord].add([message.fields], opened)
-        self.made[MailPartRecord].add(message.parts, opened)
+        self.made[MailRecord].add(message.fields, opened.first)
+        for part in message.parts:
+            self.made[MailPartRecord].add(part, opened.first)
 
     def _end(self, name: tuple[int, int]) -> None:
         self.end(self.open.pop(name))
@@ -202,16 +209,21 @@ class MailDesk:
 
     def drain(self, record: type[Record]) -> tuple[Rows, Rows, dict[str, Sequence[Any]]]:
         """Give the rows made of one table, their flows, and their columns, in the order of their first octets."""
-        made = self.made[record]
-        self.made[record] = Made()
-        order = np.argsort(np.array(made.orders, np.int64), kind="stable")
-        rows = np.repeat(null_row(record), len(order))
-        rows["ts"] = np.array(made.stamps, np.int64)[order]
-        rows["order"] = np.array(made.orders, np.int64)[order]
-        keys = np.frombuffer(b"".join([made.keys[place] for place in order]), KEY)
-        names = [column.name for column in columns(record)]
-        values = zip(*map(itemgetter(*names), [made.values[place] for place in order]), strict=True)
-        return rows, keys, dict(zip(names, values, strict=False))
+        made, self.made[record] = self.made[record], Made(record)
+        if not made.values:
+            return null_rows(record, 0), np.empty(0, KEY), {}
+        stamps, orders, keys = zip(*made.firsts, strict=True)
+        order = np.argsort(np.array(orders, np.int64), kind="stable")
+        rows = null_rows(record, len(order))
+        rows["ts"] = np.array(stamps, np.int64)[order]
+        rows["order"] = np.array(orders, np.int64)[order]
+        values = zip(*[made.values[place] for place in order.tolist()], strict=True)
+        return rows, np.frombuffer(b"".join(keys), KEY)[order], dict(zip(made.names, values, strict=True))
+
+
+def null_rows(record: type[Record], count: int) -> Rows:
+    """Make rows of which nothing is known."""
+    return np.repeat(null_row(record), count)
 
 
 def server_of(high: int, low: int) -> IPv4Address | IPv6Address:
@@ -248,16 +260,6 @@ def rehearse_mail() -> None:
         reader = MessageReader(0, dotted=True)
         reader.feed(np.frombuffer(message, np.uint8))
         reader.finish(Connection())
-
-
-def feed_joined(reader: MessageReader, text: Wire, spans: np.ndarray) -> None:
-    """Show a reader octets that lie one behind the other."""
-    first, last = int(spans[0]), int(spans[-1])
-    if first < 0:
-        if len(spans) == 1:
-            return
-        first = int(spans[1])
-    reader.feed(text[first >> LENGTH_BITS : (last >> LENGTH_BITS) + (last & LENGTH_MASK)])
 
 
 def feed(reader: MessageReader, text: Wire, spans: np.ndarray, marks: np.ndarray) -> None:

@@ -167,6 +167,10 @@ class Kernel(Generic[P, R]):
         return types.Dispatcher(self.dispatcher)
 
 
+#: Where numbers stand among the words of an array of one dimension; `_flatten` lays them out.
+SIZE, ADDRESS, SHAPE, STRIDE = 2, 4, 5, 6
+
+
 class Bound:
     """A kernel whose last arguments are kept laid out; for one thread at a time."""
 
@@ -181,22 +185,43 @@ class Bound:
         self.base = self.end = 0
         #: The array that the last call was for: where it lies need not be found again.
         self.same: np.ndarray[Any, Any] | None = None
+        self.dtype: np.dtype[Any] | None = None  # of it, where it has one dimension and but numbers came with it
 
     def __call__(self, *first: Any) -> Any:
         """Run the kernel with these arguments and those that are kept."""
         if INTERPRETED or here.interprets:
             return self.kernel(*first, *self.rest)
-        if self.machine is not None and first[0] is self.same:  # then only numbers differ
-            for place, number in enumerate(first[1:], self.end - len(first) + 1):
-                self.words[place] = number
-            return self.machine.run_words(self.words, self.base)
+        machine = self.machine
+        start: Any = first[0] if first else None
+        if machine is None or (start is not self.same and not self._is_alike(start)):
+            return self._run_anew(first)
+        words = self.words
+        if start is not self.same:
+            words[2 + SIZE] = words[2 + SHAPE] = start.size
+            words[2 + ADDRESS], words[2 + STRIDE] = _address(start), start.strides[0]
+            self.same = start
+        place = self.end - len(first)
+        for number in first[1:]:
+            place += 1
+            words[place] = number
+        return machine.run_words(words, self.base)
+
+    def _is_alike(self, start: Any) -> bool:
+        """Say whether an array differs from that of the last call in nothing but where it lies and how long it is."""
+        return type(start) is np.ndarray and start.dtype is self.dtype and start.ndim == 1
+
+    def _run_anew(self, first: tuple[Any, ...]) -> Any:
+        """Lay all of the arguments out, and run the kernel."""
         flat: list[Any] = []
         key = tuple([_flatten(arg, flat) for arg in first])
         if key != self.first_key or self.machine is None:
             self.machine = self._lay_out(first, key, len(flat))
         self.words[2 : self.end] = array("q", flat)
-        if isinstance(first[0], np.ndarray) and not any(key[1:]):
-            self.same = first[0]
+        start = first[0] if first else None
+        if isinstance(start, np.ndarray) and not any(key[1:]):
+            self.same, self.dtype = start, start.dtype if start.ndim == 1 else None
+        else:
+            self.same = self.dtype = None
         return self.machine.run_words(self.words, self.base)
 
     def forget(self) -> None:

@@ -75,7 +75,7 @@ class Machine:
     def run_words(self, words: "array[int]", base: int) -> Any:
         """Call it with words that lie at `base` and were laid out by `place_results`."""
         status = self.call(base)
-        if status not in (0, -2):  # -2 is how Numba returns None
+        if status and status != -2:  # -2 is how Numba returns None
             raise KernelFault(f"{self.name}: {_reason(words[-1])}")
         return self.result(words)
 
