@@ -254,7 +254,9 @@ def _dissector_tests() -> dict[str, str]:
 
 def _protocol(protocol: Protocol, dissector: Dissector | None, samples: int, tests: str) -> Iterator[str]:
     ports = [
-        f"{kind} {_ranges(each)}" for kind, each in (("TCP", protocol.tcp_ports), ("UDP", protocol.udp_ports)) if each
+        f"{kind} {_ranges(each)}"
+        for kind, each in (("TCP", protocol.tcp_ports), ("UDP", protocol.udp_ports), ("SCTP", protocol.sctp_ports))
+        if each
     ]
     ports += [f"IP protocol {number}" for number in protocol.ip_protocols]
     tables = (

@@ -111,7 +111,7 @@ def test_names_and_ports_are_well_formed() -> None:
     for protocol in PROTOCOLS:
         assert protocol.title, protocol.name
         assert protocol.reference, protocol.name
-        ports: tuple[Any, ...] = (*protocol.tcp_ports, *protocol.udp_ports)
+        ports: tuple[Any, ...] = (*protocol.tcp_ports, *protocol.udp_ports, *protocol.sctp_ports)
         assert all(0 < port < 65536 for port in ports), protocol.name
         assert set(protocol.client_ports) <= set(ports), protocol.name
         assert set(protocol.aliases) <= {"ndpi", "zeek", "wireshark"}, protocol.name

@@ -8,10 +8,10 @@ import numpy as np
 from sonde.dissect import all_dissectors
 from sonde.identify import Matcher, all_protocols, build_matcher
 from sonde.identify.match import build_look
-from sonde.schema import DST_PORT_SHIFT, FROM_RESP, SRC_PORT_SHIFT, STREAM, Protocol
+from sonde.schema import DST_PORT_SHIFT, FROM_RESP, MESSAGE, SRC_PORT_SHIFT, STREAM, Protocol
 from sonde.table.streams import CANDIDATE_WORDS
 
-TCP, UDP = "tcp", "udp"
+TCP, UDP, SCTP = "tcp", "udp", "sctp"
 SURE = "sure"  # decided on any port
 PORT = "port"  # decided on its own port; elsewhere the other side must agree
 ONLY_PORT = "only port"  # on its own port; elsewhere not even considered
@@ -62,7 +62,7 @@ def hint_for(transport: str, port: int, side: str = "orig") -> int:
     """Compose what candidates know besides the octets, for a client's payload or its server's."""
     ports = (CLIENT_PORT, port) if side == "orig" else (port, CLIENT_PORT)
     hint = ports[0] << SRC_PORT_SHIFT | ports[1] << DST_PORT_SHIFT
-    return hint | (STREAM if transport == TCP else 0) | (FROM_RESP if side == "resp" else 0)
+    return hint | {TCP: STREAM, UDP: 0, SCTP: MESSAGE}[transport] | (FROM_RESP if side == "resp" else 0)
 
 
 def ask(octets: bytes, transport: str, port: int, side: str = "orig") -> Answer:

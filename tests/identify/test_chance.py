@@ -9,7 +9,7 @@ import pytest
 from sonde.schema import STREAM
 from sonde.table.streams import CANDIDATE_WORDS
 from sonde.wire import INTERPRETED
-from tests.identify.asking import TCP, UDP, hint_for, look, matcher, protocols
+from tests.identify.asking import SCTP, TCP, UDP, hint_for, look, matcher, protocols
 
 PAYLOADS = 1_000 if INTERPRETED else 20_000
 EACH_PORT = 4 if INTERPRETED else 300
@@ -18,7 +18,7 @@ MOST_RATE = 1 / 10_000
 
 
 def ports_of(transport: str) -> list[int]:
-    return sorted({port for each in protocols() for port in (each.tcp_ports if transport == TCP else each.udp_ports)})
+    return sorted({port for each in protocols() for port in getattr(each, f"{transport}_ports")})
 
 
 def noise(source: random.Random, kind: str) -> bytes:
@@ -47,7 +47,7 @@ def named(payloads: list[tuple[bytes, str, int, str]]) -> Counter[tuple[str, str
 
 
 @pytest.mark.parametrize("kind", ["octets", "text", "lines"])
-@pytest.mark.parametrize("transport", [TCP, UDP])
+@pytest.mark.parametrize("transport", [TCP, UDP, SCTP])
 def test_chance_is_named_in_fewer_than_one_payload_in_ten_thousand(kind: str, transport: str) -> None:
     source = random.Random(f"{kind} {transport}")
     ports = ports_of(transport)
@@ -65,7 +65,7 @@ def test_chance_is_named_in_fewer_than_one_payload_in_ten_thousand(kind: str, tr
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("transport", [TCP, UDP])
+@pytest.mark.parametrize("transport", [TCP, UDP, SCTP])
 def test_no_registered_port_makes_a_protocol_of_chance(transport: str) -> None:
     """The sum over all ports, each asked alike, so that no port hides behind the others."""
     source = random.Random(transport)

@@ -6,7 +6,7 @@ from functools import cache
 import pytest
 
 from tests.conformance.samples import NAMES, samples_of
-from tests.identify.asking import TCP, UDP, Sample, ask, protocols
+from tests.identify.asking import SCTP, TCP, UDP, Sample, ask, protocols
 from tests.identify.samples import SAMPLES
 
 FREE_PORT = 39999  # registered for nothing
@@ -48,6 +48,26 @@ ON_OWN_PORTS = {
     "ntp": "port 123: flags, and a header's 48 octets",
     "ethercat": "port 34980: a length in eleven bits, a type",
     "unistim": "port 5000: a number, two octets of few values",
+    **dict.fromkeys(
+        (
+            "s1ap",
+            "hnbap",
+            "sbcap",
+            "x2ap",
+            "lcsap",
+            "m2ap",
+            "m3ap",
+            "ngap",
+            "xnap",
+            "f1ap",
+            "e1ap",
+            "iua",
+            "m2ua",
+            "m3ua",
+            "sua",
+        ),
+        "a message of SCTP without identifier, on the port of one of these, since all begin alike",
+    ),
 }
 
 
@@ -90,10 +110,10 @@ def test_who_only_considers_what_is_anothers_is_explained() -> None:
     assert considered == set(CONSIDERED)
 
 
-@pytest.mark.parametrize("transport", [TCP, UDP])
+@pytest.mark.parametrize("transport", [TCP, UDP, SCTP])
 def test_on_a_registered_port_others_are_taken_only_where_that_is_explained(transport: str) -> None:
     """Each payload on the first registered port of every protocol."""
-    ports = sorted({each[0] for p in protocols() if (each := p.tcp_ports if transport == TCP else p.udp_ports)})
+    ports = sorted({each[0] for p in protocols() if (each := getattr(p, f"{transport}_ports"))})
     taken: dict[str, set[str]] = {}
     for sample in positives():
         for port in ports if sample.transport == transport else ():

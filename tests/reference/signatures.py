@@ -51,7 +51,7 @@ def verdict(declared: Signature, octets: bytes, transport: str, side: str, *, ow
     """Give what a signature says of a payload: its verdict, or 0."""
     length = len(octets)
     fits = (
-        declared.transport in ("both", transport)
+        (declared.transport == transport or (declared.transport == "both" and transport != "sctp"))
         and declared.side in ("both", side)
         and (own_port or not declared.own_port)
         and declared.min_length <= length <= declared.max_length
@@ -63,4 +63,4 @@ def verdict(declared: Signature, octets: bytes, transport: str, side: str, *, ow
 
 def owns(protocol: Protocol, transport: str, ports: tuple[int, int]) -> bool:
     """Say whether one of two ports is registered for a protocol."""
-    return bool(set(ports) & set(protocol.tcp_ports if transport == "tcp" else protocol.udp_ports))
+    return bool(set(ports) & set(getattr(protocol, f"{transport}_ports")))

@@ -6,7 +6,7 @@ from functools import cache
 import numpy as np
 import pytest
 
-from sonde.schema import CUT, DST_PORT_SHIFT, FROM_RESP, SRC_PORT_SHIFT, STREAM, YES, Protocol
+from sonde.schema import CUT, DST_PORT_SHIFT, FROM_RESP, MESSAGE, SRC_PORT_SHIFT, STREAM, YES, Protocol
 from sonde.table.streams import CANDIDATE_WORDS
 from sonde.wire import INTERPRETED
 from tests.identify.asking import CLIENT_PORT, look, matcher, protocols
@@ -30,7 +30,7 @@ def asked() -> list[tuple[bytes, str, int, str, bool]]:
             cut = SOURCE.random() < 0.2
             if cut:
                 del octets[SOURCE.randrange(1, len(octets) + 1) :]
-            transport = sample.transport if SOURCE.random() < 0.9 else SOURCE.choice(("tcp", "udp"))
+            transport = sample.transport if SOURCE.random() < 0.9 else SOURCE.choice(("tcp", "udp", "sctp"))
             port = sample.port if SOURCE.random() < 0.6 else SOURCE.choice((80, 443, 53, 5060, 39999))
             found.append((bytes(octets), transport, port, SOURCE.choice(("orig", "resp")), cut))
     return found
@@ -53,7 +53,11 @@ def twin_of(octets: bytes, transport: str, port: int, side: str, cut: bool) -> d
 def compiled(octets: bytes, transport: str, port: int, side: str, cut: bool) -> tuple[Protocol | None, set[str]]:
     ports = (CLIENT_PORT, port) if side == "orig" else (port, CLIENT_PORT)
     hint = ports[0] << SRC_PORT_SHIFT | ports[1] << DST_PORT_SHIFT
-    hint |= (STREAM if transport == "tcp" else 0) | (FROM_RESP if side == "resp" else 0) | (CUT if cut else 0)
+    hint |= (
+        {"tcp": STREAM, "udp": 0, "sctp": MESSAGE}[transport]
+        | (FROM_RESP if side == "resp" else 0)
+        | (CUT if cut else 0)
+    )
     bits = np.zeros(CANDIDATE_WORDS, np.int64)
     answer = int(look()(matcher().lookup, np.frombuffer(octets, np.uint8), 0, len(octets), hint, bits))
     names = {

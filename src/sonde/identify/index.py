@@ -74,7 +74,10 @@ FITS = {"whole": WHOLE, "within": WITHIN, "begun": BEGUN}
 SIDES = {"both": 0, "orig": 1, "resp": 2}
 # How flows announce others; see `expect`.
 KINDS = {"ftp": 1, "sdp": 2, "rtsp": 3, "tftp": 4, "h225": 5, "endpoints": 6}
-TRANSPORTS = {"both": (0, 1), "tcp": (0,), "udp": (1,)}
+CARRIERS = ("tcp", "udp", "sctp")  # by number
+TRANSPORTS = {"both": (0, 1), **{name: (number,) for number, name in enumerate(CARRIERS)}}
+TRANSPORT_COUNT = len(CARRIERS)
+PORTS = TRANSPORT_COUNT << 16
 
 
 class Texts(NamedTuple):
@@ -98,7 +101,7 @@ class Lookup(NamedTuple):
     """What every payload is looked up in: signatures as arrays, and the index of candidates.
 
     A candidate's number is a signature's; kernels that are asked about all payloads stand behind as signatures
-    without parts. Runs stand in the order of transport, anchor and octet, then the two for all, then those of ports.
+    without parts. Runs stand in the order of transport, anchor and octet, then those for all, then those of ports.
     """
 
     signatures: Rows
@@ -196,8 +199,8 @@ class Index:
     def __init__(self, anchors: list[int], ports: list[int]) -> None:
         """Begin with empty runs."""
         self.anchors = anchors
-        self.octets: list[list[Entry]] = [[] for _ in range(2 * len(anchors) * 256)]
-        self.all: list[list[Entry]] = [[], []]
+        self.octets: list[list[Entry]] = [[] for _ in range(TRANSPORT_COUNT * len(anchors) * 256)]
+        self.all: list[list[Entry]] = [[] for _ in CARRIERS]
         self.ports: dict[int, list[Entry]] = {port: [] for port in ports}
 
     def add(self, entry: Entry, transport: int, allowed: dict[int, int]) -> None:
@@ -242,7 +245,7 @@ def build_matcher(protocols: Sequence[Protocol], dissected: set[str]) -> Matcher
         if any(declared.verdict == ASK for declared in protocol.signatures):
             continue
         entry = (real + kernel, 0, 0, 0, 0, 1, LONGEST, 0)
-        for transport in [("tcp", "udp").index(name) for name in protocol.transports]:
+        for transport in [CARRIERS.index(name) for name in protocol.transports]:
             if protocol.own_ports_only:
                 index.add_on_ports(entry, transport, protocol)
             else:
@@ -287,7 +290,7 @@ def _finish(
     owners: dict[int, list[int]],
     dissected: set[str],
 ) -> Matcher:
-    known, port_run = np.zeros(1 << 14, np.uint8), np.zeros(1 << 17, np.int64)
+    known, port_run = np.zeros(PORTS >> 3, np.uint8), np.zeros(PORTS, np.int64)
     for place, port in enumerate(owners):
         known[port >> 3] |= 1 << (port & 7)
         port_run[port] = place
@@ -337,9 +340,9 @@ def _beginnings(runs: Sequence[Sequence[Any]]) -> Ints:
 
 def ports_of(protocol: Protocol) -> Iterator[int]:
     """Give the registered ports of a protocol as transport << 16 | port."""
-    yield from protocol.tcp_ports
-    for port in protocol.udp_ports:
-        yield 1 << 16 | port
+    for transport, ports in enumerate((protocol.tcp_ports, protocol.udp_ports, protocol.sctp_ports)):
+        for port in ports:
+            yield transport << 16 | port
 
 
 def check_signature(protocol: Protocol, declared: Signature) -> None:

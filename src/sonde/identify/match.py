@@ -23,6 +23,7 @@ from sonde.identify.index import (
     NUMBER,
     SAME,
     STEP,
+    TRANSPORT_COUNT,
     WHOLE,
     Lookup,
     Matcher,
@@ -35,6 +36,7 @@ from sonde.schema import (
     CUT,
     DST_PORT_SHIFT,
     FROM_RESP,
+    MESSAGE,
     MIDSTREAM,
     OWN_PORT,
     SRC_PORT_SHIFT,
@@ -44,6 +46,7 @@ from sonde.schema import (
 )
 from sonde.wire import Int, Ints, Kernel, Row, Wire, find_like, kernel
 
+TCP, SCTP = 6, 132
 LOOKS = 10  # payloads of one side
 HELD_OCTETS = 4096  # of one side, while undecided
 ALIKE = 4  # datagrams in a row that may be the same protocol
@@ -223,7 +226,7 @@ def build_look(protocols: Sequence[Protocol]) -> Kernel[..., int]:
         """
         if end <= at:
             return -1
-        transport, length = 0 if hint & STREAM else 1, end - at
+        transport, length = 0 if hint & STREAM else 2 if hint & MESSAGE else 1, end - at
         anchors = len(lookup.anchors)
         head, following = head_of(octets, at, end), head_of(octets, at + 4, end)
         src = run_of_port(lookup.ports, transport, hint >> SRC_PORT_SHIFT & 0xFFFF)
@@ -232,7 +235,7 @@ def build_look(protocols: Sequence[Protocol]) -> Kernel[..., int]:
         best, certainty = -1, 0
         # The run that all payloads meet, those of the two ports, one for each anchor.
         for source in range(-3, anchors):
-            run = 2 * anchors * 256 + transport
+            run = TRANSPORT_COUNT * anchors * 256 + transport
             if source >= 0:
                 offset = lookup.anchors[source]
                 if offset >= length:
@@ -242,7 +245,7 @@ def build_look(protocols: Sequence[Protocol]) -> Kernel[..., int]:
                 port = src if source == -2 else dst
                 if port < 0 or (source == -1 and src == dst):
                     continue
-                run = 2 * anchors * 256 + 2 + port
+                run = TRANSPORT_COUNT * (anchors * 256 + 1) + port
             for place in range(lookup.runs[run], lookup.runs[run + 1]):
                 candidate = lookup.candidates[place]
                 if head & np.int64(candidate["mask"]) != np.int64(candidate["value"]):
@@ -286,8 +289,10 @@ def hint_of(turn: Row) -> Int:
     if turn["side"] == 1:
         hint |= FROM_RESP
         src, dst = dst, src
-    if turn["transport"] == 6:
+    if turn["transport"] == TCP:
         hint |= STREAM
+    elif turn["transport"] == SCTP:
+        hint |= MESSAGE
     if turn["midstream"]:
         hint |= MIDSTREAM
     if turn["missing"] > 0:

@@ -1,4 +1,4 @@
-"""TCP segments and UDP datagrams -> turns, each stream's octets in order (RFC 9293 §3.10.7.4).
+"""TCP segments, UDP datagrams and messages of SCTP -> turns, each stream's octets in order (RFC 9293 §3.10.7.4).
 
 Theory of operation. `expected` is the next sequence number to show. A segment that begins
 there becomes a turn at once, where it lies, without copying. One that begins later is
@@ -21,10 +21,14 @@ from sonde.table.packets import ACK, SYN
 from sonde.table.pool import give, size_class, take
 from sonde.table.streams import AHEAD, AHEAD_REFUSED, FINISHED, Streams, close_stream, open_stream
 from sonde.table.turns import DATA, DATAGRAM, FROM_POOL, FROM_WIRE, LOST
-from sonde.wire import Int, Ints, Row, Rows, Wire, copy, kernel, seq_diff, wrap32
+from sonde.wire import Int, Ints, Row, Rows, Wire, copy, kernel, seq_diff, u8, u16, wrap32
 
 HEADER = 16
-TCP, UDP = 6, 17
+TCP, UDP, SCTP = 6, 17, 132
+MOST_CHUNKS = 64  # of one packet of SCTP, in which a message is looked for
+CHUNK_HEAD, CHUNK_DATA, CHUNK_LONG_DATA = 4, 0, 64
+MESSAGE_AT, LONG_MESSAGE_AT = 12, 16  # of the payload protocol identifier in the chunk
+BEGINS = 2  # a flag: the chunk is the first of its message
 FIRST, LAST = 0, 1  # whose octets count where segments overlap
 FAR = 1 << 28  # a sequence number so far off belongs to no window
 TURNS, CHOICE, MOST_AHEAD, PROGRESS = range(4)  # places in `chosen`
@@ -60,7 +64,12 @@ def order_packet(arrivals: Arrivals, packet: Row, flows: Flows, streams: Streams
         return
     if packet["transport"] == UDP:
         if packet["payload_length"] > 0 and stream_of(flow, packet, streams) >= 0:
-            add_datagram(arrivals, flow, packet, streams, turns, chosen)
+            whole = np.int64(packet["payload_at"]), np.int64(packet["payload_length"]), np.int64(packet["payload_wire"])
+            add_datagram(arrivals, flow, packet, whole, streams, turns, chosen)
+    elif packet["transport"] == SCTP:
+        message = first_message(arrivals, packet)
+        if message[1] > 0 and stream_of(flow, packet, streams) >= 0:
+            add_datagram(arrivals, flow, packet, message, streams, turns, chosen)
     elif packet["transport"] == TCP:
         if flow["stream"] >= 0 and packet["tcp_flags"] & ACK:
             accept_ack(flow, packet, streams, turns, chosen)
@@ -106,9 +115,39 @@ def add_turn(flow: Row, packet: Row, side: Int, turns: Rows, chosen: Ints) -> Ro
 
 
 @kernel
-def add_datagram(arrivals: Arrivals, flow: Row, packet: Row, streams: Streams, turns: Rows, chosen: Ints) -> None:
-    """Append a datagram's turn."""
-    at, length = packet["payload_at"], np.int64(packet["payload_length"])
+def first_message(arrivals: Arrivals, packet: Row) -> tuple[Int, Int, Int]:
+    """Find the first user message that begins in a packet of SCTP (RFC 9260 §3.3.1, RFC 8260 §2.1).
+
+    Gives where it stands from its payload protocol identifier on, its octets at hand, and those that were sent; 0
+    octets where no message begins.
+    """
+    wire = arrivals.extra if packet["source"] == 1 else arrivals.wire
+    at, end = np.int64(packet["payload_at"]), np.int64(packet["payload_at"]) + np.int64(packet["payload_length"])
+    for _ in range(MOST_CHUNKS):
+        if end - at < CHUNK_HEAD:
+            break
+        kind, size = u8(wire, at), u16(wire, at + 2)
+        if size < CHUNK_HEAD:
+            break
+        before = MESSAGE_AT if kind == CHUNK_DATA else LONG_MESSAGE_AT if kind == CHUNK_LONG_DATA else 0
+        if before and u8(wire, at + 1) & BEGINS and size > before + 4 and end - at > before + 4:
+            return at + before, min(size, end - at) - before, size - before
+        at += (size + 3) & ~3
+    return at, np.int64(0), np.int64(0)
+
+
+@kernel
+def add_datagram(
+    arrivals: Arrivals,
+    flow: Row,
+    packet: Row,
+    octets: tuple[Int, Int, Int],
+    streams: Streams,
+    turns: Rows,
+    chosen: Ints,
+) -> None:
+    """Append the turn of a datagram, or of a message in one: where it stands, its octets at hand, and those sent."""
+    at, length, sent = octets
     source, chunk, which = FROM_WIRE, np.int64(-1), np.int64(-1)
     if packet["source"] == 1:
         which = size_class(length)
@@ -121,7 +160,7 @@ def add_datagram(arrivals: Arrivals, flow: Row, packet: Row, streams: Streams, t
     turn["kind"] = DATAGRAM
     turn["at"] = at
     turn["length"] = length
-    turn["missing"] = max(np.int64(packet["payload_wire"]) - length, 0)
+    turn["missing"] = max(sent - length, 0)
     turn["source"] = source
     turn["chunk"] = chunk
     turn["chunk_class"] = which

@@ -23,6 +23,7 @@ class Protocol:
     reference: str
     tcp_ports: tuple[int, ...] = ()
     udp_ports: tuple[int, ...] = ()
+    sctp_ports: tuple[int, ...] = ()
     #: Those of the ports at which its clients sit, not its servers.
     client_ports: tuple[int, ...] = ()
     signatures: tuple[Signature, ...] = ()

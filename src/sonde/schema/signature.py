@@ -29,6 +29,7 @@ OWN_PORT = 2  # one of the two ports is registered for the protocol asked about
 STREAM = 4  # TCP; otherwise a datagram
 MIDSTREAM = 8  # the beginning of the stream was not seen
 CUT = 16  # the capture holds less than the sender sent
+MESSAGE = 32  # of SCTP, behind the four octets that say whose it is (RFC 9260 §3.3.1)
 SRC_PORT_SHIFT, DST_PORT_SHIFT = 16, 32
 
 
@@ -111,7 +112,8 @@ class Signature:
     verdict: int
     #: "both", "orig" (only in what the originator sends) or "resp".
     side: str = "both"
-    transport: str = "both"  # "tcp", "udp" or "both"
+    #: "tcp", "udp", "both" of these, or "sctp", where the identifier of a message's protocol stands before its octets.
+    transport: str = "both"
     min_length: int = 0
     max_length: int = 1 << 16
     #: The payload is longer than `min_length` by a multiple of this.

@@ -26,7 +26,11 @@ def list_protocols() -> list[dict[str, Any]]:
                 "title": protocol.title,
                 "reference": protocol.reference,
                 "transports": sorted(transports) or [f"ip/{number}" for number in protocol.ip_protocols],
-                "ports": {"tcp": list(protocol.tcp_ports), "udp": list(protocol.udp_ports)},
+                "ports": {
+                    "tcp": list(protocol.tcp_ports),
+                    "udp": list(protocol.udp_ports),
+                    "sctp": list(protocol.sctp_ports),
+                },
                 "identifies": True,
                 "dissects": dissector is not None,
                 "tables": sorted(_tables(dissector)) if dissector else [],

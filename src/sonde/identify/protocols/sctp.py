@@ -1,4 +1,4 @@
-"""SCTP (RFC 9260) and DCCP (RFC 4340): transports whose users are not told apart here."""
+"""SCTP (RFC 9260), where what it carries is not known, and DCCP (RFC 4340), whose users are not told apart here."""
 
 from sonde.schema import Protocol
 
