@@ -1,8 +1,8 @@
 """Names -> applications: SNI, Host and QNAME looked up by what is known of their ends and beginnings.
 
     names = Applications.load()                 # applications.toml, and the user's own
-    number = match_host(names.names, text, span)        # in a kernel; -1 unknown
-    names.items[number].title
+    number = match_host(names.names, text, span)        # as kernels do; -1 unknown
+    title = names.items[number].title if number >= 0 else "unknown"
 
 The list is data: `applications.toml` beside this file, and files that users add. A domain
 covers itself and the names below it. With a star it is a pattern: what stands before the
