@@ -21,7 +21,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from sonde.table.out import LENGTH_BITS, LENGTH_MASK
-from sonde.wire import Int, Ints, Wire, cache_folder, keep, kernel, lower
+from sonde.wire import Int, Ints, Wire, cache_folder, keep, kernel, lower, recall
 
 OWN_LIST = Path(__file__).with_name("applications.toml")
 FNV_OFFSET, FNV_PRIME = np.uint64(0xCBF29CE484222325), np.uint64(0x100000001B3)
@@ -98,7 +98,7 @@ def own_list() -> tuple[list[Application], Names]:
     """Read Sonde's own list; it takes 100 ms, so what comes of it is kept beside the kernels."""
     kept = cache_folder() / f"applications-{_own_digest()}"
     try:
-        items, names = pickle.loads(kept.read_bytes())  # noqa: S301 - ours, beside the machine code
+        items, names = pickle.loads(recall(kept))  # noqa: S301 - ours, beside the machine code
         return list(items), Names(*names)
     except (OSError, EOFError, ValueError, TypeError, AttributeError, ImportError, pickle.UnpicklingError):
         items = read_list(OWN_LIST)

@@ -14,7 +14,7 @@ import numpy as np
 from sonde.dissect import all_dissectors
 from sonde.identify import Matcher, all_protocols, build_identify, build_matcher, rule_names, told_applications
 from sonde.schema import Protocol
-from sonde.wire import Kernel, LazyKernel, Wire, cache_folder, keep, package_stamp
+from sonde.wire import Kernel, LazyKernel, Wire, cache_folder, keep, package_stamp, recall
 
 KEPT_NAME = "catalogue-"
 
@@ -48,7 +48,7 @@ def load_means() -> Means:
     """Give the means, from where they are kept if nothing has changed."""
     place = cache_folder() / f"{KEPT_NAME}{package_stamp()}"
     try:
-        kept = pickle.loads(place.read_bytes())  # noqa: S301 - ours, beside the machine code
+        kept = pickle.loads(recall(place))  # noqa: S301 - ours, beside the machine code
     except (OSError, EOFError, ValueError, AttributeError, ImportError, pickle.UnpicklingError):
         kept = None
     if isinstance(kept, Means) and {each.protocol.name for each in all_dissectors()} <= set(kept.names):

@@ -6,11 +6,10 @@ from sonde.wire.jit import (
     Kernel,
     LazyKernel,
     announce_with,
-    cache_folder,
-    keep,
     kernel,
     package_stamp,
 )
+from sonde.wire.kept import cache_folder, keep, recall
 from sonde.wire.machine import KernelFault
 from sonde.wire.meanwhile import Meanwhile, interpreting
 from sonde.wire.read import (
@@ -77,6 +76,7 @@ __all__ = [
     "octets",
     "package_stamp",
     "put64",
+    "recall",
     "seq_diff",
     "starts",
     "starts_folded",

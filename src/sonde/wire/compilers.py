@@ -18,7 +18,8 @@ from contextlib import suppress
 from types import TracebackType
 from typing import Any, Self, TypeAlias
 
-from sonde.wire.jit import INTERPRETED, Kernel, announce_kernel, keep
+from sonde.wire.jit import INTERPRETED, Kernel, announce_kernel
+from sonde.wire.kept import keep
 
 Call = tuple[Kernel[..., Any], tuple[Any, ...]]
 Task: TypeAlias = Sequence[Call] | Callable[[], object]

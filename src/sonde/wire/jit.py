@@ -14,8 +14,6 @@ source interpreted.
 import ctypes
 import hashlib
 import os
-import sys
-import tempfile
 import threading
 from array import array
 from collections.abc import Callable
@@ -26,6 +24,7 @@ from typing import Any, Generic, ParamSpec, TypeVar, cast, overload
 
 import numpy as np
 
+from sonde.wire.kept import cache_folder, file_digest, keep, recall
 from sonde.wire.machine import ROOM, Machine, place_results
 
 INTERPRETED = os.environ.get("NUMBA_DISABLE_JIT", "0") not in ("", "0")
@@ -115,7 +114,7 @@ class Kernel(Generic[P, R]):
             if machine is None:
                 path = self.kept_at(args)
                 try:
-                    kept = path.read_bytes()
+                    kept = recall(path)
                 except OSError:
                     announce(self.name)
                     from sonde.wire.compile import compile_kernel
@@ -302,7 +301,7 @@ def _reachable(kernel: "Kernel[..., Any]") -> set[bytes]:
             continue
         function: Any = each.function
         code = function.__code__
-        found.add(_file_digest(code.co_filename) or code.co_code + repr(code.co_consts).encode())
+        found.add(file_digest(code.co_filename) or code.co_code + repr(code.co_consts).encode())
         found.add(repr((each.name, each.wraps)).encode())
         waiting += [cell.cell_contents for cell in function.__closure__ or ()]
         scope = function.__globals__
@@ -336,46 +335,6 @@ def package_stamp() -> str:
             found = file.stat()
             digest.update(f"{file} {found.st_size} {found.st_mtime_ns}\n".encode())
     return digest.hexdigest()
-
-
-@cache
-def _file_digest(name: str) -> bytes:
-    """Digest a source file of the package; nothing for what is none."""
-    try:
-        return hashlib.blake2b(Path(name).read_bytes(), digest_size=16).digest()
-    except OSError:
-        return b""
-
-
-@cache
-def cache_folder() -> Path:
-    """Give the folder of kept machine code for this Python, this Numba's LLVM and this CPU."""
-    import llvmlite
-    import llvmlite.binding as llvm
-
-    host = (llvm.get_host_cpu_name(), llvm.get_host_cpu_features().flatten())
-    described = repr((host, llvmlite.__version__, np.__version__, sys.version)).encode()
-    digest = hashlib.blake2b(
-        described + _file_digest(str(Path(__file__).with_name("compile.py"))), digest_size=8
-    ).hexdigest()
-    home = os.environ.get("SONDE_CACHE") or os.environ.get("XDG_CACHE_HOME")
-    base = Path(home) if home else Path.home() / ".cache"
-    folder = base / "sonde" / digest
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError:  # a home that cannot be written: this process alone keeps its code
-        folder = Path(tempfile.mkdtemp(prefix="sonde-kernels-"))
-    return folder
-
-
-def keep(path: Path, kept: bytes) -> None:
-    """Write machine code aside and rename it, so that no other process reads half of it."""
-    try:
-        aside = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}")
-        aside.write_bytes(kept)
-        aside.rename(path)
-    except OSError:
-        return  # a full disk costs the next start its time, not this run its result
 
 
 #: What `_flatten` made of named tuples: their arrays stay where they are.
