@@ -71,8 +71,10 @@ def main(argv: list[str] | None = None) -> int:
 
 def program() -> NoReturn:
     """Be the program `sonde`: when all is written, end at once, for to take the interpreter apart takes 50 ms."""
-    # NumPy's algebra, which nothing here needs, would start a thread for each core and let them spin for a while.
+    # NumPy's algebra, which nothing here needs, would start a thread for each core and let them spin for a while; and
+    # Arrow's own allocator gives nothing back (see `give_memory_back`, which cannot tell what is compiled into Arrow).
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")
     status = main()
     atexit._run_exitfuncs()  # noqa: SLF001 - what was asked for at the end is done; the rest is memory
     with suppress(OSError, ValueError):  # nobody listens any more
