@@ -216,8 +216,8 @@ def protocols() -> str:
     lines = ["# Protocols", "", MADE]
     lines += [
         f"{len(every)} protocols are named, {len(dissectors)} of them dissected. {len(applications)} applications and",
-        "services are named by hosts, certificates or payloads: src/sonde/identify/applications.toml lists them with",
-        "their sources. [identify.md](identify.md) says how it is done, and what is refused.",
+        "services are named by hosts, certificates, User-Agents or payloads: src/sonde/identify/applications.toml",
+        "lists them with their sources. [identify.md](identify.md) says how it is done, and what is refused.",
         "",
         "A port never decides alone. What is *sure* decides on any port; what *must be confirmed* decides on a port",
         "registered for the protocol, or when the other side, or several datagrams in a row, fit too. Numbers are",

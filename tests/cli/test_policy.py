@@ -243,6 +243,33 @@ def test_a_list_of_names_tells_nothing_that_the_policy_hides(policy: Path, capsy
     assert not Path("out").exists()
 
 
+def test_a_list_of_agents_tells_none_that_the_policy_hides(policy: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    read = ["read", "a.pcap", "--quiet", "--policy", str(policy), "--names"]
+    text = policy.read_text().replace("policy = 1 ", "policy = 0 ")
+    Path("agents.toml").write_text('[alice]\nagents = ["Alices"]\n')
+    Path("domains.toml").write_text('[alice]\ndomains = ["www.example.org"]\n')
+    policy.write_text(text + '\n[fields]\n"http.user_agent" = "drop"\n')
+    assert main([*read, "domains.toml", "-o", "domains"]) == 0
+    capsys.readouterr()
+    assert main([*read, "agents.toml", "-o", "out"]) == 2
+    assert "would tell user agents, and office.toml does not keep http.user_agent" in capsys.readouterr().err
+    policy.write_text(text + '\n[fields]\n"http.host" = "drop"\n')
+    assert main([*read, "agents.toml", "-o", "agents"]) == 0
+
+
+def test_a_client_tells_its_application_where_the_policy_drops_what_it_said(policy: Path, place: Path) -> None:
+    request = b"GET / HTTP/1.1\r\nHost: www.example.org\r\nUser-Agent: WhatsApp/2.21.12 A\r\n\r\n"
+    answer = b"HTTP/1.1 204 No Content\r\n\r\n"
+    write_pcap(place / "b.pcap", conversation([(0, request), (1, answer)], stream=True))
+    text = policy.read_text().replace("policy = 1 ", "policy = 0 ")
+    policy.write_text(text + '\n[fields]\n"http.user_agent" = "drop"\n')
+    assert main(["read", "b.pcap", "--quiet", "-o", "told", "--format", "jsonl", "--policy", str(policy)]) == 0
+    (flow,) = [json.loads(line) for line in Path("told/flows.jsonl").read_text().splitlines()]
+    (row,) = [json.loads(line) for line in Path("told/http.jsonl").read_text().splitlines()]
+    assert (flow["application"], flow["application_evidence"]) == ("whatsapp", "agent")
+    assert "user_agent" not in row
+
+
 def test_the_selftest_passes_here(policy: Path, capsys: pytest.CaptureFixture[str]) -> None:
     policy.write_text(policy.read_text().replace("policy = 1 ", "policy = 0 "))
     capsys.readouterr()

@@ -110,7 +110,7 @@ def test_our_own_list_is_large_and_well_kept() -> None:
         ("a = 1\n", "a is no table; begin each application with [a]."),
         (
             '[a]\ndomain = ["example.org"]\n',
-            "[a] has an unknown key 'domain'; there are title, category, owner, domains, told, aliases.",
+            "[a] has an unknown key 'domain'; there are title, category, owner, domains, agents, told, aliases.",
         ),
         ("[a]\n", "[a]: domains must be a list of at least one text."),
         ("[a]\ndomains = []\n", "[a]: domains must be a list of at least one text."),

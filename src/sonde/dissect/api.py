@@ -23,8 +23,8 @@ A stream dissector steers its driver through `conn`:
 - `conn["confirmed"] = 1`: this is the protocol; `conn["violated"] = 1`: it is not.
 - `conn["switch"] = 1`: what follows on both sides is another protocol (CONNECT); it is
   identified anew, and what is not consumed belongs to it,
-- `conn["names_only"]`: set by the plan; only the name of the peer is wanted (SNI, Host,
-  QNAME): close the row as soon as it is known and set `done` for both sides.
+- `conn["names_only"]`: set by the plan; only what names applications is wanted (SNI, Host,
+  User-Agent, QNAME): close the row as soon as it is known and set `done` for both sides.
 """
 
 from collections.abc import Callable, Mapping

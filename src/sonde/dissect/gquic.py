@@ -42,7 +42,7 @@ class GquicRecord(Record):
     """One connection of Google's QUIC."""
 
     version: Annotated[Text, Field("Version, a letter and digits", PROTOCOL)]
-    server_name: Annotated[Text, Field("Name the client asks for (SNI)", ENDPOINT, names_application=True)]
+    server_name: Annotated[Text, Field("Name the client asks for (SNI)", ENDPOINT, names_application="host")]
     user_agent: Annotated[Text, Field("What the client calls itself (UAID)", ENDPOINT)]
     tags: Annotated[U16, Field("Tags in the client's hello", PROTOCOL)]
 

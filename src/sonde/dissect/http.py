@@ -47,7 +47,6 @@ from sonde.dissect.body.lines import (
     CR,
     FOLDED,
     HEAD_METHOD,
-    HOST,
     HTTP_SLASH,
     LF,
     NO_COLON,
@@ -478,7 +477,7 @@ def take_header(wire: Wire, at: Int, colon: Int, end: Int, conn: Row, side: Int,
         conn["opaque"][side] = 1
         if not asks and header == CONTENT_ENCODING and find_folded(wire, value, end, GZIP) >= 0:
             conn["gzip"][side] = 1
-    if header == HOST and asks and conn["names_only"] == 1:
+    if asks and conn["names_only"] == 1 and record["host"] >= 0 and record["user_agent"] >= 0:
         conn["done"][0] = 1
         conn["done"][1] = 1
 

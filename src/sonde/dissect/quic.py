@@ -93,7 +93,7 @@ class QuicRecord(Record):
     client_initial_dcid: Annotated[Text, Field("First destination id of the client", PROTOCOL, ref="RFC 9000 §7.2")]
     client_scid: Annotated[Text, Field("Connection id that the client chose", PROTOCOL)]
     server_scid: Annotated[Text, Field("Connection id that the server chose", PROTOCOL)]
-    server_name: Annotated[Text, Field("Name the client asks for (SNI)", ENDPOINT, names_application=True)]
+    server_name: Annotated[Text, Field("Name the client asks for (SNI)", ENDPOINT, names_application="host")]
     client_protocol: Annotated[Text, Field("First protocol the client offers (ALPN)", PROTOCOL)]
     history: Annotated[Text, Field("A letter a packet, upper case from the client", PROTOCOL)]
     ja4: Annotated[Text, Field("JA4 fingerprint of the client", PROTOCOL)]

@@ -1,5 +1,6 @@
 """First octets -> protocol and application, with evidence."""
 
+from sonde.identify.agents import match_agent
 from sonde.identify.applications import ApplicationError, Applications, Names, match_certificate, match_host
 from sonde.identify.catalogue import all_protocols
 from sonde.identify.expect import DISPLACED
@@ -18,6 +19,7 @@ __all__ = [
     "all_protocols",
     "build_identify",
     "build_matcher",
+    "match_agent",
     "match_certificate",
     "match_host",
     "new_results",

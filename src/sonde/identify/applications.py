@@ -1,5 +1,7 @@
 """Names -> applications: SNI, Host and QNAME looked up by what is known of their ends and beginnings.
 
+User-Agents are looked up in the same lists, product by product (agents.py).
+
     names = Applications.load()                 # applications.toml, and the user's own
     number = match_host(names.names, text, span)        # as kernels do; -1 unknown
     title = names.items[number].title if number >= 0 else "unknown"
@@ -20,18 +22,20 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from sonde.identify import lookup
+from sonde.identify.agents import NOBODYS, is_agent
+from sonde.identify.lookup import FNV_OFFSET, FNV_PRIME, Ends, look_up, make_table
 from sonde.table.out import LENGTH_BITS, LENGTH_MASK
-from sonde.wire import Int, Ints, Wire, cache_folder, keep, kernel, lower, recall
+from sonde.wire import Int, Wire, cache_folder, keep, kernel, lower, recall
 
 OWN_LIST = Path(__file__).with_name("applications.toml")
-FNV_OFFSET, FNV_PRIME = np.uint64(0xCBF29CE484222325), np.uint64(0x100000001B3)
 DOT, HYPHEN, COLON, STAR = 46, 45, 58, 42
 DNS_NAME = 0x82  # RFC 5280 §4.2.1.6: [2], primitive
 MOST_HOSTS = 200
 LONGEST_NAME = 255  # RFC 1035 §2.3.4
 LONGEST_BEGINNING = 64
 
-KEYS = ("title", "category", "owner", "domains", "told", "aliases")
+KEYS = ("title", "category", "owner", "domains", "agents", "told", "aliases")
 TOOLS = ("ndpi", "zeek", "wireshark")
 CATEGORIES = (
     "advertising", "antivirus", "assistant", "cdn", "cloud", "dating", "development", "dns", "education", "file-sharing",
@@ -45,27 +49,17 @@ class ApplicationError(ValueError):
     """A list of applications that cannot be used; the message is for the user."""
 
 
-class Ends(NamedTuple):
-    """A hash table of texts: for each place the text's span, its application, and what must stand at the other end."""
-
-    at: Ints
-    length: Ints
-    application: Ints
-    rest_at: Ints
-    rest_length: Ints
-    text: Wire
-
-
 class Names(NamedTuple):
-    """What names end with, and what some begin with."""
+    """What names end with, what some begin with, and how clients call themselves."""
 
     endings: Ends
     beginnings: Ends
+    agents: Ends
 
 
 @dataclass(frozen=True)
 class Application:
-    """One application or service, told by the domains that it answers under."""
+    """One application or service, told by the domains that it answers under or by what its clients call themselves."""
 
     name: str
     title: str
@@ -75,6 +69,8 @@ class Application:
     owner: str = ""
     #: How payloads of a protocol tell it, where they do (`Protocol.applications`).
     told: str = ""
+    #: Products of User-Agents, without their versions.
+    agents: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -83,15 +79,15 @@ class Applications:
 
     items: tuple[Application, ...]
     names: Names
+    #: Those of `items` that users added.
+    added: tuple[Application, ...] = ()
 
     @staticmethod
     def load(extra: Iterable[Path] = ()) -> "Applications":
-        """Read Sonde's own list and then the user's, whose domains win."""
+        """Read Sonde's own list and then the user's, whose domains and agents win."""
         items, names = own_list()
-        own = len(items)
-        for path in extra:
-            items += read_list(path)
-        return Applications(tuple(items), _compile(items) if len(items) > own else names)
+        added = [item for path in extra for item in read_list(path)]
+        return Applications((*items, *added), _compile([*items, *added]) if added else names, tuple(added))
 
 
 def own_list() -> tuple[list[Application], Names]:
@@ -108,8 +104,9 @@ def own_list() -> tuple[list[Application], Names]:
 
 
 def _own_digest() -> str:
-    """Name what is kept by the list and by this file, which gives it its form."""
-    return hashlib.blake2b(OWN_LIST.read_bytes() + Path(__file__).read_bytes(), digest_size=12).hexdigest()
+    """Name what is kept by the list and by the files that give it its form."""
+    told = b"".join(path.read_bytes() for path in (OWN_LIST, Path(__file__), Path(lookup.__file__)))
+    return hashlib.blake2b(told, digest_size=12).hexdigest()
 
 
 def read_list(path: Path) -> list[Application]:
@@ -126,12 +123,14 @@ def read_list(path: Path) -> list[Application]:
     except tomllib.TOMLDecodeError as error:
         raise ApplicationError(f"{path} is no TOML: {str(error).rstrip('.')}.") from None
     items = [_checked(path, name, entry) for name, entry in tables.items()]
-    owner: dict[str, str] = {}
+    owner: dict[tuple[str, str], str] = {}
     for item in items:
-        for domain in item.domains:
-            other = owner.setdefault(domain.lower(), item.name)
-            if other != item.name:
-                raise ApplicationError(f"{path}: {domain!r} stands in [{other}] and in [{item.name}].")
+        # A domain and an agent may be spelt alike; they are looked up apart.
+        for key, texts in (("domains", item.domains), ("agents", item.agents)):
+            for text in texts:
+                other = owner.setdefault((key, text.lower()), item.name)
+                if other != item.name:
+                    raise ApplicationError(f"{path}: {text!r} stands in [{other}] and in [{item.name}].")
     return items
 
 
@@ -149,18 +148,7 @@ def _checked(path: Path, name: str, entry: Any) -> Application:  # noqa: ANN401
     category = entry.get("category", "other")
     if category not in CATEGORIES:
         raise ApplicationError(f"{where}: there is no category {category!r}; there are {', '.join(CATEGORIES)}.")
-    domains = entry.get("domains", [] if entry.get("told") else None)
-    if (
-        not isinstance(domains, list)
-        or not (domains or entry.get("told"))
-        or not all(isinstance(each, str) for each in domains)
-    ):
-        raise ApplicationError(f"{where}: domains must be a list of at least one text.")
-    for domain in domains:
-        if not is_domain(domain):
-            raise ApplicationError(
-                f'{where}: {domain!r} is no domain; write one such as "example.org" or "video-*.example.org".'
-            )
+    domains, agents = _domains(where, entry), _agents(where, entry)
     aliases = entry.get("aliases", {})
     if not isinstance(aliases, dict):
         raise ApplicationError(f'{where}: aliases must be a table, such as aliases.ndpi = ["Name"].')
@@ -171,7 +159,43 @@ def _checked(path: Path, name: str, entry: Any) -> Application:  # noqa: ANN401
             raise ApplicationError(f"{where}: aliases.{tool} must be a list of texts.")
     title = entry.get("title", name)
     tuples = {tool: tuple(names) for tool, names in aliases.items()}
-    return Application(name, title, tuple(domains), tuples, category, entry.get("owner", ""), entry.get("told", ""))
+    owner, told = entry.get("owner", ""), entry.get("told", "")
+    return Application(name, title, tuple(domains), tuples, category, owner, told, tuple(agents))
+
+
+def _domains(where: str, entry: dict[str, Any]) -> list[str]:
+    """Give the domains of an entry, which it can do without where something else tells it."""
+    domains = entry.get("domains", [] if entry.get("told") or "agents" in entry else None)
+    if (
+        not isinstance(domains, list)
+        or not (domains or entry.get("told") or "agents" in entry)
+        or not all(isinstance(each, str) for each in domains)
+    ):
+        raise ApplicationError(f"{where}: domains must be a list of at least one text.")
+    for domain in domains:
+        if not is_domain(domain):
+            raise ApplicationError(
+                f'{where}: {domain!r} is no domain; write one such as "example.org" or "video-*.example.org".'
+            )
+    return domains
+
+
+def _agents(where: str, entry: dict[str, Any]) -> list[str]:
+    """Give the agents of an entry."""
+    agents = entry.get("agents")
+    if agents is None:
+        return []
+    if not isinstance(agents, list) or not agents or not all(isinstance(each, str) for each in agents):
+        raise ApplicationError(f"{where}: agents must be a list of at least one text.")
+    for agent in agents:
+        if not is_agent(agent):
+            raise ApplicationError(
+                f"{where}: {agent!r} is no agent; write the product of a User-Agent without its version, "
+                'such as "WhatsApp" or "Google Update".'
+            )
+        if agent.lower() in NOBODYS:
+            raise ApplicationError(f"{where}: {agent!r} tells nobody; browsers of all kinds call themselves so.")
+    return agents
 
 
 def is_domain(domain: str) -> bool:
@@ -196,13 +220,6 @@ def _octets(domain: str) -> bytes:
     return domain.encode("ascii" if domain.isascii() else "idna")
 
 
-def _hash(octets: Iterable[int]) -> int:
-    value = 0xCBF29CE484222325
-    for octet in octets:
-        value = ((value ^ octet) * 0x100000001B3) & 0xFFFFFFFFFFFFFFFF
-    return value
-
-
 def _compile(items: list[Application]) -> Names:
     endings: dict[tuple[bytes, bytes], int] = {}
     beginnings: dict[tuple[bytes, bytes], int] = {}
@@ -216,23 +233,12 @@ def _compile(items: list[Application]) -> Names:
                 endings[behind.lstrip(b"."), b""] = number
             else:
                 beginnings[before, behind] = number
-    return Names(_table(endings, backwards=True), _table(beginnings, backwards=False))
-
-
-def _table(texts: dict[tuple[bytes, bytes], int], *, backwards: bool) -> Ends:
-    size = 16
-    while size < 2 * len(texts):
-        size *= 2
-    table = np.zeros((5, size), np.int64)
-    table[0] = -1
-    text = bytearray()
-    for (key, rest), number in texts.items():
-        place = _hash(reversed(key) if backwards else key) & (size - 1)
-        while table[0, place] >= 0:
-            place = (place + 1) & (size - 1)
-        table[:, place] = (len(text), len(key), number, len(text) + len(key), len(rest))
-        text += key + rest
-    return _ends(table, np.frombuffer(bytes(text) or b"\0", np.uint8))
+    agents = {(agent.lower().encode(), b""): number for number, item in enumerate(items) for agent in item.agents}
+    return Names(
+        make_table(endings, backwards=True),
+        make_table(beginnings, backwards=False),
+        make_table(agents, backwards=False),
+    )
 
 
 @kernel
@@ -316,34 +322,3 @@ def name_end(text: Wire, at: Int, end: Int) -> Int:
     if stop > at and text[stop - 1] == DOT:
         stop -= 1
     return stop
-
-
-@kernel(wraps=True)
-def look_up(ends: Ends, text: Wire, at: Int, stop: Int, value: np.uint64, end: Int) -> Int:
-    """Give the application of exactly text[at:stop] in a name that ends at `end`, or -1."""
-    mask = np.uint64(len(ends.at) - 1)
-    place = np.int64(value & mask)
-    for _ in range(len(ends.at)):
-        if ends.at[place] < 0:
-            return -1
-        rest = ends.rest_length[place]
-        if ends.length[place] == stop - at and (rest == 0 or rest < end - stop):
-            same = same_text(text, at, stop, ends.text, ends.at[place])
-            if same and same_text(text, end - rest, end, ends.text, ends.rest_at[place]):
-                return ends.application[place]
-        place = (place + 1) & (len(ends.at) - 1)
-    return -1
-
-
-@kernel
-def same_text(text: Wire, at: Int, end: Int, known: Wire, place: Int) -> bool:
-    """Compare text[at:end], whatever its case, with known text from a place on."""
-    for offset in range(end - at):
-        if lower(text[at + offset]) != np.int64(known[place + offset]):
-            return False
-    return True
-
-
-def _ends(table: Ints, text: Wire) -> Ends:
-    """Give the rows of a table as what the kernel takes."""
-    return Ends(*(table[row] for row in range(len(table))), text)  # type: ignore[call-arg]

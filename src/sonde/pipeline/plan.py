@@ -100,8 +100,8 @@ class Plan:
         """Say field by field whether it may leave the parser: what the policy drops is not copied out.
 
         What only feeds other tables goes as far as those are wanted; their gate is their own.
-        Two uses of a field need it in the lane, though the gate drops it afterwards: names
-        that tell applications, and what makes a record distinct. Neither overrides a floor.
+        Two uses of a field need it in the lane, though the gate drops it afterwards: names and
+        User-Agents that tell applications, and what makes a record distinct. Neither overrides a floor.
         """
         if record.feeds:
             return np.full(len(columns(record)), self.takes(record), np.uint8)
@@ -110,7 +110,9 @@ class Plan:
         return np.array(
             [
                 self.gate.keeps(table, column.name, column.field)
-                or (column.field.privacy <= ENDPOINT and (column.field.names_application or column.name in needed))
+                or (
+                    column.field.privacy <= ENDPOINT and (column.field.names_application != "" or column.name in needed)
+                )
                 for column in columns(record)
             ],
             np.uint8,

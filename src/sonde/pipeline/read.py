@@ -121,9 +121,8 @@ def make_plan(  # noqa: PLR0913 - each by keyword: they are the options of `sond
     which keys are made. `check` raises PolicyError for a policy that is unfit for what is to be done.
     """
     terms = accept_policy(policy, signers, audit, check)
-    lists = tuple(applications)
-    if lists:
-        _refuse_lists_that_tell_names(terms)
+    known = Applications.load(applications)
+    _refuse_lists_that_tell_names(terms, known)
     return Plan(
         gate=Gate(terms, _keys(terms, keys, audit)),
         tables=choose_tables(tables) - terms.dropped_tables,
@@ -132,18 +131,24 @@ def make_plan(  # noqa: PLR0913 - each by keyword: they are the options of `sond
         verify_checksums=checksums == "verify",
         limits=limits or Limits(),
         overlap_last=overlap == "last",
-        applications=Applications.load(lists),
+        applications=known,
         seed=seed,
     )
 
 
-def _refuse_lists_that_tell_names(terms: Policy) -> None:
-    """Refuse a user's list of names where names are hidden: an entry for one host would tell whenever it is met."""
+def _refuse_lists_that_tell_names(terms: Policy, applications: Applications) -> None:
+    """Refuse a user's list where what it looks up is hidden: an entry for one host would tell whenever it is met."""
+    kinds: dict[str, str] = {}
+    if any(item.domains for item in applications.added):
+        kinds |= {"host": "names", "certificate": "names"}
+    if any(item.agents for item in applications.added):
+        kinds["agent"] = "user agents"
     for table, fields in registry().items():
         for name, declared in fields.items():
-            if declared.names_application and terms.technique(table, name, declared) != KEEP:
+            told = kinds.get(declared.names_application)
+            if told and terms.technique(table, name, declared) != KEEP:
                 raise PlanError(
-                    f"A list of applications would tell names, and {terms.name} does not keep {table}.{name}; "
+                    f"A list of applications would tell {told}, and {terms.name} does not keep {table}.{name}; "
                     "leave --names away."
                 )
 

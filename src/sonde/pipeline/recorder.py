@@ -195,7 +195,7 @@ class Recorder:
         permitted = self._permit(dissector, record, taken_rows(rows, order), text, taken_rows(keys, order))
         self._write(permitted)
         for column in columns(record):
-            if column.field.names_application and column.name in permitted.batch.schema.names:
+            if column.field.names_application == "host" and column.name in permitted.batch.schema.names:
                 self._count_names(permitted.batch[column.name])
 
     def _permit(self, dissector: Dissector, record: type[Record], rows: Rows, text: Wire, keys: Rows) -> Permitted:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum
 from functools import cache
-from typing import Annotated, Any, ClassVar, TypeAlias, TypeVar, cast, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, ClassVar, Literal, TypeAlias, TypeVar, cast, get_args, get_origin, get_type_hints
 
 import numpy as np
 
@@ -44,9 +44,9 @@ class Field:
     privacy: Privacy
     unit: str = ""
     ref: str = ""
-    #: The field holds a name that may tell the application (SNI, Host, QNAME); as octets,
-    #: the alternative names of a certificate (RFC 5280 §4.2.1.6).
-    names_application: bool = False
+    #: What the field holds that may tell the application: a "host" (SNI, Host, QNAME), the hosts of a
+    #: "certificate" (RFC 5280 §4.2.1.6), or an "agent", the products of a client (RFC 9110 §10.1.5).
+    names_application: Literal["", "host", "certificate", "agent"] = ""
     #: Only for the record stage: filled or replaced there, from what the kernel kept.
     derived: bool = False
     #: Never emitted; raw material of derived fields.
@@ -58,7 +58,7 @@ class Field:
     @property
     def shape(self) -> str:
         """Give what its values are, for techniques that shorten them; a name that tells applications is a host."""
-        return self.holds or ("host" if self.names_application else "")
+        return self.holds or ("host" if self.names_application == "host" else "")
 
 
 @dataclass(frozen=True, slots=True)

@@ -95,8 +95,11 @@ EVIDENCE = ("", "signature", "handshake", "expected", "port_and_signature", "ip_
     BY_STRUCTURE,
 ) = range(8)
 # How an application was found (flows.application_evidence).
-TOLD = ("", "signature", "name", "certificate")
-NOT_TOLD, TOLD_BY_SIGNATURE, TOLD_BY_NAME, TOLD_BY_CERTIFICATE = range(4)
+TOLD = ("", "signature", "name", "certificate", "agent")
+NOT_TOLD, TOLD_BY_SIGNATURE, TOLD_BY_NAME, TOLD_BY_CERTIFICATE, TOLD_BY_AGENT = range(5)
+#: The stronger replaces the weaker: what a client calls itself yields to where its flow goes, and is not heard
+#: where octets have told what is sent (SOAP, HLS). Of two that are as strong the first stays.
+STRENGTH = np.array([0, 2, 2, 2, 1])
 
 # Oddities of a flow (closed list; bits).
 ODDITIES = (
@@ -270,10 +273,16 @@ def take_key(flows: Flows, slot: Int, key: Row) -> None:
 
 
 @kernel
+def could_name(flows: Flows, slot: Int, told: Int) -> bool:
+    """Say whether what tells so would be heard."""
+    return bool(STRENGTH[told] > STRENGTH[flows.rows[slot]["told"]])
+
+
+@kernel
 def name_application(flows: Flows, slot: Int, application: Int, told: Int) -> None:
-    """Keep the first application that a flow's names tell; `told` says what kind of name."""
+    """Keep what tells a flow's application, unless something as strong has; `told` says what kind of name."""
     flow = flows.rows[slot]
-    if application >= 0 and flow["application"] < 0:
+    if application >= 0 and STRENGTH[told] > STRENGTH[flow["told"]]:
         flow["application"] = application
         flow["told"] = told
 

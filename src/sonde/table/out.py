@@ -293,6 +293,7 @@ class Layout(NamedTuple):
     spans: Ints
     hosts: Ints  # spans of names that tell applications
     certificates: Ints  # spans of a certificate's names
+    agents: Ints  # spans of User-Agents
 
 
 def pool_of(out: Out) -> Pool:
@@ -305,14 +306,14 @@ def layout_of(record: type[Record]) -> Layout:
     """Give where the rows of a record hold what."""
     dtype = row_dtype(record)
     assert dtype.fields is not None  # noqa: S101
-    spans: dict[str, list[int]] = {"spans": [], "hosts": [], "certificates": []}
+    spans: dict[str, list[int]] = {"spans": [], "hosts": [], "certificates": [], "agents": []}
     for column in columns(record):
         if column.kind.name not in SPAN_KINDS:
             continue
         place = dtype.fields[column.name][1] // WORD
         spans["spans"].append(place)
         if column.field.names_application:
-            spans["hosts" if column.kind.name == "text" else "certificates"].append(place)
+            spans[f"{column.field.names_application}s"].append(place)
     return Layout(
         np.array([dtype.itemsize // WORD]), **{name: np.array(found, np.int64) for name, found in spans.items()}
     )

@@ -1,6 +1,7 @@
 """What is carried by HTTP under a name of its own, told by the first request: (name in applications.toml, signature).
 
-The order is that of trust: the first that fits is taken. A name that the host tells wins over all of these.
+The order is that of trust: the first that fits is taken. It is told before any row is closed, so what the host or
+the User-Agent tells only counts where none of these fits.
 """
 
 from sonde.schema import YES, At, Has, Signature, begins
@@ -22,7 +23,15 @@ def _fields(*names: bytes) -> tuple[Signature, ...]:
 _TOLD: tuple[tuple[str, tuple[Signature, ...]], ...] = (
     ("gnutella-transfer", begins("GET /uri-res/N2", "GET /gnutella/", verdict=YES, side="orig", transport="tcp")),
     ("gnutella-transfer", _fields(b"X-Gnutella-Content-URN")),
-    ("windows-update", _has(b"User-Agent: Microsoft-Delivery-Optimization/", b"User-Agent: Windows-Update-Agent/")),
+    # Its downloads are told by the User-Agent alone, as all clients are (applications.toml); its questions, which go
+    # to servers of any name, are SOAP as well.
+    (
+        "windows-update",
+        tuple(
+            Signature((Has(b"User-Agent: Windows-Update-Agent/", 4, MOST), Has(form, 4, MOST)), YES, "orig", "tcp")
+            for form in (b"\r\nSOAPAction:", b": application/soap+xml")
+        ),
+    ),
     ("webdav", begins(*_METHODS, verdict=YES, side="orig", transport="tcp")),
     ("rpc-over-http-proxy", begins("RPC_IN_DATA ", "RPC_OUT_DATA ", verdict=YES, side="orig", transport="tcp")),
     ("icecast-http", _fields(b"Icy-MetaData")),

@@ -55,14 +55,14 @@ class HttpRecord(Record):
 
     trans_depth: Annotated[U32, Field("Number of this exchange in its connection, from 1", PROTOCOL)]
     method: Annotated[Text, Field("What is asked for", PROTOCOL, ref="§9")]
-    host: Annotated[Text, Field("Host header", ENDPOINT, ref="§7.2", names_application=True)]
+    host: Annotated[Text, Field("Host header", ENDPOINT, ref="§7.2", names_application="host")]
     # In absolute form it begins with the scheme; user information is left out.
     path: Annotated[Text, Field("Request target up to its query, as sent", ENDPOINT, ref="§7.1")]
     query: Annotated[Text, Field("Request target after the first question mark", PERSON)]
     referrer: Annotated[Text, Field("Referer header", PERSON, ref="§10.1.3")]
     request_version: Annotated[Version, Field("HTTP version of the request", PROTOCOL)]  # type: ignore[valid-type]
     version: Annotated[Version, Field("HTTP version of the response", PROTOCOL)]  # type: ignore[valid-type]
-    user_agent: Annotated[Text, Field("User-Agent header", ENDPOINT, ref="§10.1.5")]
+    user_agent: Annotated[Text, Field("User-Agent header", ENDPOINT, ref="§10.1.5", names_application="agent")]
     origin: Annotated[Text, Field("Origin header", ENDPOINT, ref="RFC 6454 §7")]
     request_body_len: Annotated[U64, Field("Body sent, without chunk framing", PROTOCOL, unit="octets")]
     response_body_len: Annotated[U64, Field("Body received, without chunk framing", PROTOCOL, unit="octets")]

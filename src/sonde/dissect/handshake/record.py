@@ -58,7 +58,7 @@ class TlsRecord(Record):
     cipher: Annotated[Cipher, Field("Cipher suite the server chose", PROTOCOL, ref="RFC 8446 §4.1.3")]
     curve: Annotated[Group, Field("Group of the key exchange", PROTOCOL, ref="RFC 8446 §4.2.8")]
     server_name: Annotated[
-        Text, Field("Name the client asks for (SNI)", ENDPOINT, ref="RFC 6066 §3", names_application=True)
+        Text, Field("Name the client asks for (SNI)", ENDPOINT, ref="RFC 6066 §3", names_application="host")
     ]
     resumed: Annotated[Bool, Field("Keys of an earlier session were used again", PROTOCOL)]
     last_alert: Annotated[Alert, Field("Last alert that was not encrypted", PROTOCOL, ref="RFC 8446 §6")]
@@ -94,7 +94,7 @@ class TlsRecord(Record):
     subject_der: Annotated[Octets, Field("Subject, not yet spelt", ENDPOINT, internal=True)]
     issuer_der: Annotated[Octets, Field("Issuer, not yet spelt", ENDPOINT, internal=True)]
     names_der: Annotated[
-        Octets, Field("Alternative names, not yet spelt", ENDPOINT, internal=True, names_application=True)
+        Octets, Field("Alternative names, not yet spelt", ENDPOINT, internal=True, names_application="certificate")
     ]
     client_subject_der: Annotated[Octets, Field("Client's subject, not yet spelt", PERSON, internal=True)]
     client_issuer_der: Annotated[Octets, Field("Client's issuer, not yet spelt", ENDPOINT, internal=True)]

@@ -95,7 +95,7 @@ class DnsRecord(Record):
     trans_id: Annotated[U16, Field("Number that pairs query and response", PROTOCOL, ref="RFC 1035 §4.1.1")]
     rtt: Annotated[DurationNs, Field("From query to response", PROTOCOL)]
     # In lower case. Of several questions the last; without any, the first record's name.
-    query: Annotated[Text, Field("Name asked for", ENDPOINT, names_application=True)]
+    query: Annotated[Text, Field("Name asked for", ENDPOINT, names_application="host")]
     qclass: Annotated[U16, Field("Class asked for", PROTOCOL)]
     qclass_name: Annotated[QueryClass, Field("Name of that class", PROTOCOL)]
     qtype: Annotated[U16, Field("Type asked for", PROTOCOL)]
