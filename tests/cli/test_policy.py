@@ -252,7 +252,7 @@ def test_a_list_of_agents_tells_none_that_the_policy_hides(policy: Path, capsys:
     assert main([*read, "domains.toml", "-o", "domains"]) == 0
     capsys.readouterr()
     assert main([*read, "agents.toml", "-o", "out"]) == 2
-    assert "would tell user agents, and office does not keep http.user_agent" in capsys.readouterr().err
+    assert "would tell user agents, and office.toml does not keep http.user_agent" in capsys.readouterr().err
     policy.write_text(text + '\n[fields]\n"http.host" = "drop"\n')
     assert main([*read, "agents.toml", "-o", "agents"]) == 0
 
@@ -260,7 +260,6 @@ def test_a_list_of_agents_tells_none_that_the_policy_hides(policy: Path, capsys:
 def test_a_client_tells_its_application_where_the_policy_drops_what_it_said(policy: Path, place: Path) -> None:
     request = b"GET / HTTP/1.1\r\nHost: www.example.org\r\nUser-Agent: WhatsApp/2.21.12 A\r\n\r\n"
     answer = b"HTTP/1.1 204 No Content\r\n\r\n"
-    # Declared networks are those of the answers above.
     write_pcap(place / "b.pcap", conversation([(0, request), (1, answer)], stream=True))
     text = policy.read_text().replace("policy = 1 ", "policy = 0 ")
     policy.write_text(text + '\n[fields]\n"http.user_agent" = "drop"\n')

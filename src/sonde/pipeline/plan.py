@@ -110,7 +110,9 @@ class Plan:
         return np.array(
             [
                 self.gate.keeps(table, column.name, column.field)
-                or (column.field.privacy <= ENDPOINT and (column.field.names_application or column.name in needed))
+                or (
+                    column.field.privacy <= ENDPOINT and (column.field.names_application != "" or column.name in needed)
+                )
                 for column in columns(record)
             ],
             np.uint8,
