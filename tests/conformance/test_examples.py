@@ -65,7 +65,7 @@ EXAMPLES: dict[str, Callable[[], dict[str, Any]]] = {
     "sonde.flow.update": for_flow,
     "sonde.identify.route": for_identify,
     "sonde.identify.applications": lambda: {
-        "text": np.zeros(1, np.uint8), "spans": np.array([-1], np.int64), "number": 0
+        "text": np.zeros(1, np.uint8), "span": -1
     },
     "sonde.schema.field": dict,
     "sonde.schema.signature": dict,

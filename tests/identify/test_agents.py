@@ -287,6 +287,13 @@ def test_a_client_is_told_where_only_flows_are_wanted(tmp_path: Path) -> None:
     assert application(tmp_path, [request(UNKNOWN, CLIENT)], "--tables", "flows") == ("whatsapp", "agent")
 
 
+def test_explain_says_that_a_client_told_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    application(tmp_path, [request(UNKNOWN, CLIENT)])
+    uid = json.loads((tmp_path / "out" / "flows.jsonl").read_text())["uid"]
+    assert main(["explain", str(tmp_path / "out"), uid]) == 0
+    assert "whatsapp: told by an agent" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize("policy", ["default", "strict", "clear"])
 def test_every_built_in_policy_lets_a_client_tell(policy: str, tmp_path: Path) -> None:
     assert application(tmp_path, [request(UNKNOWN, CLIENT)], "--policy", policy) == ("whatsapp", "agent")
