@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import sonde
 from sonde.cli.main import main
 from sonde.identify import ApplicationError, Applications, match_agent
 from sonde.identify.agents import LETTERS, LONGEST_AGENT, MOST_OCTETS, MOST_PRODUCTS, NOBODYS, is_agent
@@ -285,6 +286,15 @@ def test_a_flow_is_told_by_its_client_where_nothing_better_tells_it(
 
 def test_a_client_is_told_where_only_flows_are_wanted(tmp_path: Path) -> None:
     assert application(tmp_path, [request(UNKNOWN, CLIENT)], "--tables", "flows") == ("whatsapp", "agent")
+
+
+def test_explain_says_that_a_client_told_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    capture = write_pcap(tmp_path / "agent.pcap", conversation([request(UNKNOWN, CLIENT), ANSWER], stream=True))
+    out = tmp_path / "out"
+    assert main(["read", str(capture), "-o", str(out), "--quiet"]) == 0
+    (flow,) = sonde.open_dataset(out).flows.to_pylist()
+    assert main(["explain", str(out), flow["uid"]]) == 0
+    assert "whatsapp: told by an agent" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("policy", ["default", "strict", "clear"])

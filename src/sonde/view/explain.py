@@ -136,7 +136,8 @@ def _print_flow(flow: dict[str, Any]) -> None:
 
 def _application(flow: dict[str, Any]) -> str:
     told = flow.get("application_evidence")
-    return f"{flow['application']}{f': told by a {told}' if told else ''}" if flow.get("application") else ""
+    how = f": told by {'an' if told == 'agent' else 'a'} {told}" if told else ""
+    return f"{flow['application']}{how}" if flow.get("application") else ""
 
 
 def _brief(flow: dict[str, Any]) -> str:
