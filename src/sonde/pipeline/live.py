@@ -33,7 +33,6 @@ from sonde.pipeline.run import Input, compile_all, read_all
 from sonde.pipeline.state import UNKNOWN, Seen, State
 from sonde.policy import Policy, PolicyError
 from sonde.policy.terms import KEEP
-from sonde.sink import load_sinks
 from sonde.sink.outlet import Bounded
 from sonde.source import SourceError
 from sonde.table.flows import LACK_OF_RESOURCES
@@ -168,7 +167,6 @@ class Probe:
 
     def prepare(self) -> None:
         """Compile what a run needs, before the first frame is let in."""
-        load_sinks()  # privileges may be gone when the first record is written
         recorder = Recorder(self.plan, self._sink())
         compile_all(self.plan, [self.source.rehearse, recorder.rehearse, recorder.rehearse_rest])
 

@@ -31,6 +31,7 @@ from sonde.pipeline.whole import OutputError
 from sonde.pipeline.wires import PipeInput, RingInput
 from sonde.policy import PolicyError, load_policy
 from sonde.policy.terms import SECOND_NS
+from sonde.sink import load_sinks
 from sonde.sink.outlet import Bounded
 from sonde.source import open_source
 from sonde.source.bpf import compile_filter
@@ -106,6 +107,7 @@ def started(options: Options) -> Iterator[Probe]:
             user = choose_user(options.user, options.output or log)
             kept = [Path(place) for name in CACHES if (place := os.environ.get(name))]
             own_folders([*folders, *kept], user)
+            load_late()
             become(user)  # before the folder of machine code is made, which is to be the user's
             state.confinement.update(confine([*folders, cache_folder()]))
         ledger = _open_log(options, log, keys)
@@ -123,6 +125,15 @@ def started(options: Options) -> Iterator[Probe]:
         source.leave()
 
 
+def load_late() -> None:
+    """Import what comes when it is first needed otherwise: once rights are given up, its files may be out of reach."""
+    import sonde.pipeline.signing  # noqa: PLC0415
+    import sonde.policy.persons  # noqa: PLC0415
+    import sonde.policy.sshsig  # noqa: F401, PLC0415
+
+    load_sinks()
+
+
 @contextmanager
 def watching(folder: Path, options: Options, quiet_s: float) -> Iterator[Watcher]:
     """Give a watcher of a folder, that is ready to run under a signed policy that declares networks."""
@@ -135,6 +146,7 @@ def watching(folder: Path, options: Options, quiet_s: float) -> Iterator[Watcher
         raise PolicyError("Who watches a folder keeps an audit log; name its folder with --audit DIR.")
     user = choose_user(options.user, options.output)
     own_folders([options.output, log, keys], user)
+    load_late()
     become(user)
     confine([options.output, log, keys, cache_folder()])
     with accounted(log, options.policy, keys, options.probe) as audit:
