@@ -24,7 +24,7 @@ from sonde.reassemble import (
     new_fragments,
     release_turns,
 )
-from sonde.table.flows import ENDED, FORCED_END, LATEST, free_ended, new_flows, open_slots
+from sonde.table.flows import ENDED, FLOW, FORCED_END, LATEST, grow_buckets, new_flows, open_slots, take_ended
 from sonde.table.frames import FRAME
 from sonde.table.packets import DROPS, PACKET
 from sonde.table.streams import new_streams
@@ -79,9 +79,9 @@ class Carriage:
         shard.chosen[TURNS] = 0
         carry_frames(np.frombuffer(wire, np.uint8), rows, self.frames, shard, self.turns)
         self.frames += len(frames)
-        flows = make_room(shard.flows, len(frames))
-        sweep_flows(flows, int(flows.count[LATEST]), shard.limits)
-        self.shard = shard._replace(flows=flows)
+        make_room(shard.flows, len(frames))
+        sweep_flows(shard.flows, 0, shard.limits)
+        self.shard = shard._replace(flows=grow_buckets(shard.flows))
         self._settle(np.frombuffer(wire, np.uint8))
 
     def finish(self) -> None:
@@ -110,7 +110,7 @@ class Carriage:
             found.append(int(turn["length"]) if turn["kind"] == LOST else whole)
         release_turns(streams, turns)
         close_ended(flows, streams)
-        ended = flows.ended[: flows.count[ENDED]]
-        for row in flows.rows[ended]:
+        taken = np.empty(int(flows.count[ENDED]), FLOW)
+        take_ended(flows, taken)
+        for row in taken:
             self.records.append({name: row[name].tolist() for name in row.dtype.names or ()})
-        free_ended(flows)

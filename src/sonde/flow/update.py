@@ -4,7 +4,7 @@
     update_flows(flows, packets, limits.as_array(), servers, drops)  # packets["flow"], packets["side"]
     flows.ended[:flows.count[ENDED]]                # slots whose records are due
 
-Flows that ended keep their slots until `free_ended` is called.
+Flows that ended keep their slots until `take_ended` is called.
 """
 
 from dataclasses import dataclass
@@ -36,7 +36,6 @@ from sonde.table.flows import (
     add_letter,
     append_letter,
     end_flow,
-    grow_buckets,
     repeat_letter,
     take_slot,
 )
@@ -415,7 +414,9 @@ def part_flow(flows: Flows, slot: Int) -> None:
 
 @kernel
 def sweep_flows(flows: Flows, now: Int, limits: Ints) -> None:
-    """Look at some flows, in turn, and end those that are overdue."""
+    """Look at some flows, in turn, and end those that are overdue; `now` 0: at the time of the latest packet."""
+    if now == 0:
+        now = flows.count[LATEST]
     hand, used = flows.count[HAND], flows.count[FRESH]
     for _ in range(min(SWEEP_ROWS, used)):
         hand = hand + 1 if hand + 1 < used else 0
@@ -460,9 +461,9 @@ def end_flows(flows: Flows, slots: Ints, reason: Int, now: Int, limits: Ints) ->
             end_flow(flows, slot, END_DETECTED if closed else over if over else reason)
 
 
-def make_room(flows: Flows, packets: int) -> Flows:
-    """See to it that a block of so many packets finds free slots, if need be by eviction."""
-    lacking = min(packets, len(flows.rows) // 2) - int(flows.count[LEFT])
+@kernel
+def make_room(flows: Flows, packets: Int) -> None:
+    """See to it that the next block, of so many packets, finds free slots, if need be by eviction."""
+    lacking = min(packets, len(flows.rows) // 2) - flows.count[LEFT]
     if lacking > 0:
         evict_flows(flows, lacking)
-    return grow_buckets(flows)

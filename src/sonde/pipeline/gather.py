@@ -15,7 +15,7 @@ from sonde.table.flows import (
     take_key,
 )
 from sonde.table.out import DONE, FLOW_WORD, WORD, Layout, Pool, put_back
-from sonde.wire import Rows, Wire, copy, kernel
+from sonde.wire import Int, Ints, Rows, Wire, copy, kernel
 
 
 @kernel
@@ -42,4 +42,11 @@ def gather(pool: Pool, layout: Layout, names: Names, flows: Flows, taken: Wire, 
     put_back(pool)
 
 
-__all__ = ["gather"]
+@kernel
+def take_rows(rows: Wire, octets: Int, order: Ints, taken: Wire) -> None:
+    """Copy rows of so many octets to `taken` in an order."""
+    for place in range(len(order)):
+        copy(rows, order[place] * octets, (order[place] + 1) * octets, taken, place * octets)
+
+
+__all__ = ["gather", "take_rows"]

@@ -2,14 +2,16 @@
 
 import numpy as np
 
+from sonde.identify import ROUTED, Results
 from sonde.table.flows import ENDED, Flows
 from sonde.table.streams import Streams
-from sonde.wire import Ints, Rows, kernel
+from sonde.wire import Ints, kernel
 
 
 @kernel
-def group_turns(routed: Rows, starts: Ints, octets: Ints, order: Ints) -> None:
-    """List the turns of each protocol: order[starts[p]:starts[p + 1]]; add up their octets."""
+def group_turns(results: Results, starts: Ints, octets: Ints, order: Ints) -> None:
+    """List the turns that were routed to each protocol: order[starts[p]:starts[p + 1]]; add up their octets."""
+    routed = results.turns[: results.count[ROUTED]]
     for protocol in range(len(starts)):
         starts[protocol] = 0
     for protocol in range(len(octets)):

@@ -4,6 +4,7 @@ A lane owns its flow table, streams and record tables; nothing is shared, so lan
 side by side without locks, and their number changes no result.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cache
@@ -14,7 +15,7 @@ import numpy as np
 from sonde.decode import settings
 from sonde.dissect import Conns, Dissector, Drivers, grow_conns, make_drivers, new_conns
 from sonde.dissect.api import outs
-from sonde.flow import end_flows, evict_flows, make_room, sweep_flows
+from sonde.flow import end_flows, make_room, sweep_flows
 from sonde.identify import DISPLACED, ROUTED, new_results
 from sonde.pipeline.carry import Shard, carry_frames, new_shard
 from sonde.pipeline.gather import gather
@@ -34,15 +35,17 @@ from sonde.reassemble import (
 from sonde.schema import Record
 from sonde.table.flows import (
     ENDED,
+    FLOW,
     FORCED_END,
     KEY,
     LATEST,
     LEFT,
     NEW,
     chain_all,
-    free_ended,
+    grow_buckets,
     new_flows,
     open_slots,
+    take_ended,
 )
 from sonde.table.out import (
     CUT_TEXT,
@@ -62,7 +65,7 @@ from sonde.table.out import (
 from sonde.table.packets import DROPS, FRAGMENT_INCOMPLETE, INTERNAL, PACKET
 from sonde.table.streams import AHEAD, AHEAD_REFUSED, HELD_REFUSED, NO_STREAM, TOO_LONG, new_streams
 from sonde.table.turns import AGAIN, TURN
-from sonde.wire import Compilers, Ints, KernelFault, Meanwhile, Rows, Task, Wire, interpreting
+from sonde.wire import Calls, Compilers, Ints, Kernel, Meanwhile, Rows, Task, Wire, interpreting
 
 STREAM_BUDGET = 64 << 20  # octets held back for all streams of a lane
 MOST_STREAMS = 1 << 18  # flows under inspection at the same time
@@ -163,10 +166,12 @@ class Lane:
         self.scratch = np.zeros(1, PACKET)
         self.starts, self.octets = new_starts(len(plan.protocol_names)), np.zeros(len(plan.protocol_names), np.int64)
         self.order = np.empty(1 << 12, np.int64)
+        self.ended_starts, self.ended_order = new_starts(len(plan.protocol_names)), self.order[:0]
         self.compilers = Compilers((), 0)
         self.largest = 0  # block so far
         self.desks = [self._desk(dissector) for dissector in plan.dissectors]
-        self.by_number = {desk.number: desk for desk in self.desks}
+        self.keep_place = {carry_frames, self.identify}
+        self.keep_place |= {kernel for desk in self.desks for kernel in (desk.drivers.read, desk.drivers.finish)}
 
     def tasks(self, rehearsals: Iterable[Callable[[], object]] = ()) -> list[Task]:
         """List what this lane calls, for compilation: what every capture needs, then each dissector.
@@ -200,7 +205,9 @@ class Lane:
         flows, streams, names = shard.flows, shard.streams, self.plan.applications.names
         sweep_flows(flows, 0, shard.limits)
         flush_ended(flows, streams, self.scratch, self.turns, shard.chosen)
-        group_turns(self.results.turns[:0], self.starts, self.octets, none)
+        self.results.count[ROUTED] = 0
+        group_turns(self.results, self.starts, self.octets, none)
+        make_room(flows, 0)
         group_ended(flows, streams, self.starts, none)
         release_turns(streams, self.turns[:0])
         if self.desks:
@@ -208,11 +215,12 @@ class Lane:
             gather(pool, layout, names, flows, nothing, np.empty(0, KEY))
             move_text(pool, layout, nothing)
         close_ended(flows, streams)
-        free_ended(flows)
+        take_ended(flows, np.empty(0, FLOW))
         chain_all(flows, 0)
-        evict_flows(flows, 0)
         end_flows(flows, none, FORCED_END, 0, shard.limits)
-        count_pending(shard.fragments)
+        calls = Calls()
+        calls.add(count_pending, shard.fragments)
+        calls.run(lambda kernel, fault: False)
 
     def _desk(self, dissector: Dissector) -> Desk:
         wanted = self.plan.wants(dissector)
@@ -235,7 +243,7 @@ class Lane:
 
         `now_ns` is the time that silent flows are measured by; 0: that of the latest packet.
         """
-        shard = self.shard
+        self.shard = shard = self.shard._replace(flows=grow_buckets(self.shard.flows))
         made = Yield([], shard.flows.rows[:0], np.zeros(len(DROPS), np.int64), frames=len(frames), lane=self.number)
         if len(frames):
             made.octets, made.last_ns = int(frames["original"].sum()), int(frames["ts"][-1])
@@ -244,15 +252,16 @@ class Lane:
             self.turns = np.empty(room, TURN)
         shard.chosen[TURNS] = 0
         shard.chosen[PROGRESS] = 0
-        before = len(made.faults)
-        self._guard(made, carry_frames, wire, frames, first, shard, self.turns)
-        made.drops[INTERNAL] += len(made.faults) - before
         # Blocks of a file are alike; on the wire a large one follows a small one when a burst comes.
         self.largest = max(self.largest, len(frames), BLOCK_FRAMES if now_ns else 0)
-        flows = make_room(shard.flows, self.largest)
-        sweep_flows(flows, now_ns or int(flows.count[LATEST]), shard.limits)
-        if flows is not shard.flows:
-            self.shard = shard._replace(flows=flows)
+        calls = Calls()
+        calls.add(carry_frames, wire, frames, first, shard, self.turns)
+        calls.add(make_room, shard.flows, self.largest)
+        calls.add(sweep_flows, shard.flows, now_ns, shard.limits)
+        calls.add(flush_ended, shard.flows, shard.streams, self.scratch, self.turns, shard.chosen)
+        before = len(made.faults)
+        self._run(calls, made)
+        made.drops[INTERNAL] += len(made.faults) - before
         return self._read(wire, made)
 
     def finish(self) -> Iterator[Yield]:
@@ -265,18 +274,20 @@ class Lane:
         slots, latest = open_slots(shard.flows), int(shard.flows.count[LATEST])
         for first in range(0, max(1, len(slots)), ENDED_AT_ONCE):
             made = Yield([], shard.flows.rows[:0], np.zeros(len(DROPS), np.int64))
-            end_flows(shard.flows, np.sort(slots[first : first + ENDED_AT_ONCE]), FORCED_END, latest, shard.limits)
             room = 2 * int(shard.streams.count[AHEAD]) + 64
             if len(self.turns) < room:
                 self.turns = np.empty(room, TURN)
             shard.chosen[TURNS] = 0
+            ended = np.sort(slots[first : first + ENDED_AT_ONCE])
+            calls = Calls()
+            calls.add(end_flows, shard.flows, ended, FORCED_END, latest, shard.limits)
+            calls.add(flush_ended, shard.flows, shard.streams, self.scratch, self.turns, shard.chosen)
+            self._run(calls, made)
             yield self._read(np.zeros(1, np.uint8), made)
 
     def _read(self, wire: Wire, made: Yield) -> Yield:
         """Identify and dissect the turns, close what ended, and gather what is done."""
-        flows, streams = self.shard.flows, self.shard.streams
-        flush_ended(flows, streams, self.scratch, self.turns, self.shard.chosen)
-        turns = self.turns[: self.shard.chosen[TURNS]]
+        first = turns = self.turns[: self.shard.chosen[TURNS]]
         for _ in range(MOST_SWITCHES):
             routed = self._identify(wire, turns, made)
             self._dissect(wire, routed, made)
@@ -284,13 +295,8 @@ class Lane:
             if not again.any():
                 break
             turns = routed[again]
-        self._finish_ended(made)
-        release_turns(streams, self.turns[: self.shard.chosen[TURNS]])
+        self._finish_ended(first, made)
         self._gather(made)
-        close_ended(flows, streams)
-        ended = flows.ended[: flows.count[ENDED]]
-        made.flows = flows.rows.view(f"V{flows.rows.dtype.itemsize}").take(ended).view(flows.rows.dtype)
-        free_ended(flows)
         self._take_drops(made)
         return made
 
@@ -302,65 +308,76 @@ class Lane:
         self.shard.undecoded[:] = 0
         self.shard.drops[:] = 0
 
-    def _guard(self, made: Yield, kernel: Any, *args: Any) -> None:  # noqa: ANN401
-        """Call a kernel that keeps its place; a tripped check costs one message, no more."""
-        for _ in range(MOST_FAULTS):
-            try:
-                kernel(*args)
-            except (KernelFault, IndexError, ArithmeticError, ValueError) as fault:
-                made.faults.append(str(fault))
-            else:
-                return
+    def _run(self, calls: Calls, made: Yield) -> None:
+        """Make calls; of kernels that keep their place a tripped check costs one message, no more."""
+        failed: Counter[str] = Counter()
+
+        def upon(kernel: Kernel[..., Any], fault: Exception) -> bool:
+            if kernel not in self.keep_place:
+                raise fault
+            made.faults.append(str(fault))
+            failed[kernel.name] += 1
+            return failed[kernel.name] < MOST_FAULTS
+
+        calls.run(upon)
 
     def _identify(self, wire: Wire, turns: Rows, made: Yield) -> Rows:
-        if len(self.results.turns) < 3 * len(turns) + 64:
-            self.results = self.results._replace(turns=np.empty(3 * len(turns) + 64, TURN))
+        """Route turns to dissectors, and put them in the order of those."""
+        room = 3 * len(turns) + 64
+        if len(self.results.turns) < room:
+            self.results = self.results._replace(turns=np.empty(room, TURN))
+        if len(self.order) < room:
+            self.order = np.empty(room, np.int64)
         self.results.count[ROUTED] = 0
-        shard, matcher = self.shard, self.plan.matcher
-        self._guard(made, self.identify, wire, turns, shard.streams, shard.flows, matcher, self.results)
+        shard, calls = self.shard, Calls()
+        calls.add(self.identify, wire, turns, shard.streams, shard.flows, self.plan.matcher, self.results)
+        calls.add(group_turns, self.results, self.starts, self.octets, self.order)
+        self._run(calls, made)
         return self.results.turns[: self.results.count[ROUTED]]
 
-    def _room_to_order(self, wanted: int) -> Ints:
-        if len(self.order) < wanted:
-            self.order = np.empty(wanted, np.int64)
-        return self.order
-
     def _dissect(self, wire: Wire, routed: Rows, made: Yield) -> None:
-        if not len(routed):
-            return
-        order = self._room_to_order(len(routed))
-        group_turns(routed, self.starts, self.octets, order)
+        """Have each dissector read its turns; then put the streams of ended flows in the order of dissectors."""
+        flows, streams, order, calls = self.shard.flows, self.shard.streams, self.order, Calls()
         starts, octets = self.starts.tolist(), self.octets.tolist()
         needed = [place for place, desk in enumerate(self.desks) if starts[desk.number] < starts[desk.number + 1]]
         for place in needed:
             desk = self.desks[place]
-            args = (wire, routed, order, desk.conns, self.shard.streams, desk.out)
             turns = starts[desk.number + 1] - starts[desk.number]
+            self._make_space(desk, turns, octets[desk.number])
+            args = (wire, routed, order, desk.conns, streams, desk.out)
             desk.interprets = desk.meanwhile.allows(desk.drivers.read, args, octets[desk.number], turns)
         self.compilers.begin([CORE_TASKS + place for place in needed])
         self.compilers.compile([CORE_TASKS + place for place in needed if not self.desks[place].interprets])
-        for desk in self.desks:
+        for place in needed:
+            desk = self.desks[place]
             mine = order[starts[desk.number] : starts[desk.number + 1]]
-            if len(mine):
-                self._make_space(desk, len(mine), octets[desk.number])
-                streams = self.shard.streams
-                with interpreting(desk.interprets):
-                    self._guard(made, desk.drivers.read, wire, routed, mine, desk.conns, streams, desk.out)
+            self._call(calls, desk, made, desk.drivers.read, wire, routed, mine, desk.conns, streams, desk.out)
+        if len(self.ended_order) < flows.count[ENDED]:
+            self.ended_order = np.empty(int(flows.count[ENDED]), np.int64)
+        calls.add(group_ended, flows, streams, self.ended_starts, self.ended_order)
+        self._run(calls, made)
 
-    def _finish_ended(self, made: Yield) -> None:
-        flows, streams = self.shard.flows, self.shard.streams
-        ended = int(flows.count[ENDED])
-        if not ended:
+    def _call(self, calls: Calls, desk: Desk, made: Yield, *call: Any) -> None:  # noqa: ANN401
+        """Add a call of a dissector's, or make it at once as plain Python."""
+        if not desk.interprets:
+            calls.add(*call)
             return
-        order = self._room_to_order(ended)
-        group_ended(flows, streams, self.starts, order)
-        starts = self.starts.tolist()
+        with interpreting(is_wanted=True):
+            now = Calls()
+            now.add(*call)
+            self._run(now, made)
+
+    def _finish_ended(self, turns: Rows, made: Yield) -> None:
+        """Tell dissectors which of their flows ended; give back what was read."""
+        streams, calls = self.shard.streams, Calls()
+        starts = self.ended_starts.tolist()
         for desk in self.desks:
-            mine = order[starts[desk.number] : starts[desk.number + 1]]
+            mine = self.ended_order[starts[desk.number] : starts[desk.number + 1]]
             if len(mine):
                 self._make_space(desk, len(mine), 0)
-                with interpreting(desk.interprets):
-                    self._guard(made, desk.drivers.finish, mine, desk.conns, streams, desk.out)
+                self._call(calls, desk, made, desk.drivers.finish, mine, desk.conns, streams, desk.out)
+        calls.add(release_turns, streams, turns)
+        self._run(calls, made)
 
     def _make_space(self, desk: Desk, turns: int, octets: int) -> None:
         """Grow a dissector's tables to what these turns can need."""
@@ -372,20 +389,26 @@ class Lane:
             desk.replace(tables)
 
     def _gather(self, made: Yield) -> None:
-        """Take the closed rows of all dissectors, and let their names tell applications."""
+        """Take the closed rows of all dissectors, let their names tell applications, and take ended flows."""
+        flows, streams, calls = self.shard.flows, self.shard.streams, Calls()
         for desk in self.desks:
             for place, pool in enumerate(desk.pools):
                 if pool.count[DONE]:
-                    self._take_rows(desk, place, made)
+                    self._take_rows(desk, place, made, calls)
+        made.flows = np.empty(int(flows.count[ENDED]), FLOW)
+        calls.add(close_ended, flows, streams)
+        calls.add(take_ended, flows, made.flows)
+        self._run(calls, made)
+        for desk in self.desks:
             if any(_is_used(pool) for pool in desk.pools):
                 self._renew_text(desk)
 
-    def _take_rows(self, desk: Desk, place: int, made: Yield) -> None:
+    def _take_rows(self, desk: Desk, place: int, made: Yield, calls: Calls) -> None:
         record, pool = desk.dissector.records[place], desk.pools[place]
         wanted = desk.wanted and self.plan.takes(record)
         dtype, count = desk.tables[place].rows.dtype, int(pool.count[DONE]) if wanted else 0
         taken, keys = np.empty(count * dtype.itemsize, np.uint8), np.empty(count, KEY)
-        gather(pool, desk.layouts[place], self.plan.applications.names, self.shard.flows, taken, keys)
+        calls.add(gather, pool, desk.layouts[place], self.plan.applications.names, self.shard.flows, taken, keys)
         if wanted:
             end, before = int(pool.count[TEXT]), desk.told[place]
             desk.told[place] = end

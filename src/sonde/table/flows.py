@@ -233,10 +233,11 @@ def end_flow(flows: Flows, slot: Int, reason: Int) -> None:
 
 
 @kernel
-def free_ended(flows: Flows) -> None:
-    """Give the slots of ended flows back, once their records are taken."""
+def take_ended(flows: Flows, taken: Rows) -> None:
+    """Copy the rows of ended flows to `taken`, and give their slots back."""
     for place in range(flows.count[ENDED]):
         slot = flows.ended[place]
+        taken[place] = flows.rows[slot]
         flows.rows[slot]["used"] = 0
         flows.free[flows.count[FREE]] = slot
         flows.count[FREE] += 1

@@ -1,5 +1,6 @@
 """Octets: bounded reads, hashing, digests, checksums, and the kernel decorator."""
 
+from sonde.wire.calls import FAULTS, Calls
 from sonde.wire.compilers import Call, Compilers, Task
 from sonde.wire.jit import (
     INTERPRETED,
@@ -44,10 +45,12 @@ from sonde.wire.read import (
 from sonde.wire.search import find_like, find_octet
 
 __all__ = [
+    "FAULTS",
     "INTERPRETED",
     "NO_TIME",
     "WARM_OCTETS",
     "Call",
+    "Calls",
     "Compilers",
     "Int",
     "Ints",

@@ -1,4 +1,4 @@
-"""Instructions that Numba has no words for: wide loads and a store, a 128-bit product, a block copy.
+"""Instructions that Numba has no words for: wide loads and a store, a 128-bit product, a block copy, a call.
 
 Each is written as LLVM IR with its own bounds check, which raises IndexError like
 Numba's. `type_of("u32")` is what Numba takes a call of the kernel `u32` for. Imported only
@@ -14,7 +14,7 @@ from llvmlite import ir
 from numba.core import cgutils, types
 from numba.core.typing.templates import infer, make_intrinsic_template
 
-I8, I64, I128 = ir.IntType(8), ir.IntType(64), ir.IntType(128)
+I8, I32, I64, I128 = ir.IntType(8), ir.IntType(32), ir.IntType(64), ir.IntType(128)
 
 
 def _check(context: Any, builder: Any, array: Any, at: Any, size: Any) -> None:
@@ -113,6 +113,19 @@ def _copy() -> Any:
     return copy
 
 
+def _call_at() -> Any:
+    """Make the call of a kernel that takes where its arguments lie."""
+
+    def call_at(typing: Any, address: Any, words: Any) -> Any:
+        def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            entry = builder.inttoptr(args[0], ir.FunctionType(I32, [I64]).as_pointer())
+            return builder.sext(builder.call(entry, [args[1]]), I64)
+
+        return types.int64(types.int64, types.int64), generate
+
+    return call_at
+
+
 MAKERS: dict[str, Callable[[], Any]] = {
     "u8": lambda: _reader(1, little=False, result=types.int64),
     "u16": lambda: _reader(2, little=False, result=types.int64),
@@ -125,6 +138,7 @@ MAKERS: dict[str, Callable[[], Any]] = {
     "put64": _put64,
     "fold": _fold,
     "copy": _copy,
+    "call_at": _call_at,
 }
 
 

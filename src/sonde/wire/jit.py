@@ -25,7 +25,7 @@ from typing import Any, Generic, ParamSpec, TypeVar, cast, overload
 import numpy as np
 
 from sonde.wire.kept import cache_folder, file_digest, keep, recall
-from sonde.wire.machine import ROOM, Machine, place_results
+from sonde.wire.machine import ROOM, Machine, laid_out, place_results
 
 INTERPRETED = os.environ.get("NUMBA_DISABLE_JIT", "0") not in ("", "0")
 
@@ -91,6 +91,16 @@ class Kernel(Generic[P, R]):
         if machine is None:
             machine = self.load(args, key)
         return cast("R", machine.run(flat))
+
+    def lay_out(self, args: tuple[Any, ...]) -> "tuple[Machine, array[int], int]":
+        """Give the machine code for these arguments, the words of a call with them, and where those lie."""
+        flat: list[Any] = []
+        key = tuple([_flatten(arg, flat) for arg in args])
+        machine = self._loaded.get(key)
+        if machine is None:
+            machine = self.load(args, key)
+        words = laid_out(flat)
+        return machine, words, place_results(words)
 
     def bind(self, *rest: Any) -> "Bound":
         """Give a call of this kernel whose last arguments stay as they are: a third of the cost of a small one."""

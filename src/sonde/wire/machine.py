@@ -10,6 +10,7 @@ RESULT_WORDS = 8
 FIRST_RESULT = -RESULT_WORDS - 1  # among a call's words
 ROOM = (0,) * (RESULT_WORDS + 1)
 WORD = (1 << 64) - 1
+NONE = -2  # the status of a kernel that returns None, as Numba says it
 
 
 class KernelFault(RuntimeError):  # noqa: N818
@@ -64,20 +65,28 @@ class Machine:
 
     def run(self, flat: list[Any]) -> Any:
         """Call it with flattened arguments; raise KernelFault where a bounds check trips."""
-        # Where the result and the fault go, the arguments, and then room for both.
-        try:
-            words = array("q", [0, 0, *flat, *ROOM])
-        except OverflowError:  # numbers without a sign
-            words = array("Q", [each & WORD for each in (0, 0, *flat, *ROOM)])
-            words = array("q", words.tobytes())
+        words = laid_out(flat)
         return self.run_words(words, place_results(words))
 
     def run_words(self, words: "array[int]", base: int) -> Any:
         """Call it with words that lie at `base` and were laid out by `place_results`."""
         status = self.call(base)
-        if status and status != -2:  # -2 is how Numba returns None
-            raise KernelFault(f"{self.name}: {_reason(words[-1])}")
+        if status and status != NONE:
+            raise self.fault(words)
         return self.result(words)
+
+    def fault(self, words: "array[int]") -> KernelFault:
+        """Say what went wrong in a call with these words."""
+        return KernelFault(f"{self.name}: {_reason(words[-1])}")
+
+
+def laid_out(flat: list[Any]) -> "array[int]":
+    """Give the words of a call: where the result and the fault go, the arguments, and then room for both."""
+    try:
+        return array("q", [0, 0, *flat, *ROOM])
+    except OverflowError:  # numbers without a sign
+        words = array("Q", [each & WORD for each in (0, 0, *flat, *ROOM)])
+        return array("q", words.tobytes())
 
 
 def place_results(words: "array[int]") -> int:
