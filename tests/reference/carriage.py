@@ -17,6 +17,7 @@ from sonde.pipeline.carry import carry_frames, new_shard
 from sonde.policy import Network, new_scope
 from sonde.reassemble import (
     MOST_AHEAD_OCTETS,
+    PROGRESS,
     TURNS,
     close_ended,
     count_pending,
@@ -76,8 +77,8 @@ class Carriage:
             row["length"] = row["original"] = len(octets)
             at += len(octets)
         shard = self.shard
-        shard.chosen[TURNS] = 0
-        carry_frames(np.frombuffer(wire, np.uint8), rows, self.frames, shard, self.turns)
+        shard.chosen[TURNS] = shard.chosen[PROGRESS] = 0
+        carry_frames(np.frombuffer(wire, np.uint8), rows, self.frames, len(rows), shard, self.turns)
         self.frames += len(frames)
         make_room(shard.flows, len(frames))
         sweep_flows(shard.flows, 0, shard.limits)

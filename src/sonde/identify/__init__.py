@@ -6,10 +6,11 @@ from sonde.identify.catalogue import all_protocols
 from sonde.identify.expect import DISPLACED
 from sonde.identify.index import rule_names, told_applications
 from sonde.identify.match import Matcher, build_matcher
-from sonde.identify.route import ROUTED, Results, build_identify, new_results
+from sonde.identify.route import PROGRESS, ROUTED, Results, build_identify, new_results
 
 __all__ = [
     "DISPLACED",
+    "PROGRESS",
     "ROUTED",
     "ApplicationError",
     "Applications",

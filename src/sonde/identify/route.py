@@ -1,7 +1,7 @@
 """The stage's main function: turns of unknown flows are looked at, known ones routed.
 
     identify = build_identify(protocols)
-    identify(wire, turns, streams, flows, matcher, results)
+    identify(wire, turns, given, streams, flows, matcher, results)
     results.turns[: results.count[ROUTED]]  # turns for dissectors, in order, with `protocol` set
 
 What stays undecided is looked at no further: see `match`.
@@ -244,7 +244,7 @@ def note_rule(flow: Row, stream: Row, matcher: Matcher, payload: Any, hint: Int,
 
 
 def build_identify(protocols: Sequence[Protocol]) -> Kernel[..., None]:
-    """Make the kernel that takes all turns of a block."""
+    """Make the kernel that takes turns[:given[0]] of a block, from the place on that results.count[PROGRESS] keeps."""
     look = build_look(protocols)
 
     @kernel(name="decide")
@@ -307,8 +307,10 @@ def build_identify(protocols: Sequence[Protocol]) -> Kernel[..., None]:
             give_up(flow, stream, streams)
 
     @kernel(name="identify")
-    def identify(wire: Wire, turns: Rows, streams: Streams, flows: Flows, matcher: Matcher, results: Results) -> None:
-        for number in range(results.count[PROGRESS], len(turns)):
+    def identify(
+        wire: Wire, turns: Rows, given: Ints, streams: Streams, flows: Flows, matcher: Matcher, results: Results
+    ) -> None:
+        for number in range(results.count[PROGRESS], given[0]):
             results.count[PROGRESS] = number + 1
             turn = turns[number]
             stream = streams.rows[turn["stream"]]
@@ -320,6 +322,5 @@ def build_identify(protocols: Sequence[Protocol]) -> Kernel[..., None]:
             elif state == WATCHED:
                 watch_turn(wire, turn, streams, flows.rows[turn["flow"]], matcher, results)
             listen(wire, turn, streams, flows.rows[turn["flow"]], matcher, results)
-        results.count[PROGRESS] = 0
 
     return identify

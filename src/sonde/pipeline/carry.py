@@ -77,10 +77,10 @@ def new_shard(
 
 
 @kernel
-def carry_frames(wire: Wire, frames: Rows, first: Int, shard: Shard, turns: Rows) -> None:
-    """Carry a block of frames through to turns; the place is kept in chosen[PROGRESS]."""
+def carry_frames(wire: Wire, frames: Rows, first: Int, until: Int, shard: Shard, turns: Rows) -> None:
+    """Carry the frames of a block up to a number through to turns, from the place on that chosen[PROGRESS] keeps."""
     warmed = np.int64(0)
-    for number in range(shard.chosen[PROGRESS], len(frames)):
+    for number in range(shard.chosen[PROGRESS], min(until, len(frames))):
         shard.chosen[PROGRESS] = number + 1
         if frames[number]["at"] >= warmed:
             warmed = frames[number]["at"] + WARM_OCTETS
@@ -90,20 +90,25 @@ def carry_frames(wire: Wire, frames: Rows, first: Int, shard: Shard, turns: Rows
         if len(shard.scope.high) and count > 0 and not in_scope(shard.packets, count, shard.scope):
             shard.undecoded[OUT_OF_SCOPE] += 1
             continue
-        for row in range(count):
+        row, is_whole = np.int64(0), False
+        while row < count:
             packet = shard.packets[row]
+            row += 1
             if packet["fragment"] == 0:
                 if packet["lane"] == shard.lane[NUMBER]:
                     carry_packet(wire, packet, shard, turns)
-                continue
-            # Each lane puts all datagrams together: what a tunnel carries may be of any lane.
-            length = add_fragment(wire, packet, shard.fragments, shard.whole, shard.undecoded)
-            if length > 0:
-                carry_whole(wire, packet, length, shard, turns)
-    shard.chosen[PROGRESS] = 0
+                    if is_whole and shard.fragments.choice[OVERLAPPED] and packet["flow"] >= 0:
+                        shard.flows.rows[packet["flow"]]["oddities"] |= FRAGMENT_OVERLAP
+            elif is_whole:
+                if packet["outer"] == 0:
+                    shard.undecoded[FRAGMENT_BAD] += 1  # fragments within a datagram that was one
+            else:  # the last row of its frame; each lane puts all together: what a tunnel carries may be of any lane
+                length = add_fragment(wire, packet, shard.fragments, shard.whole, shard.undecoded)
+                if length > 0:
+                    row, count, is_whole = np.int64(0), decode_whole(packet, length, shard), True
 
 
-@kernel
+@kernel(inline=True)
 def carry_packet(wire: Wire, packet: Row, shard: Shard, turns: Rows) -> None:
     """Carry one packet through flow and reassembly."""
     slot = update_flow(shard.flows, packet, shard.limits, shard.servers, shard.drops)
@@ -113,8 +118,8 @@ def carry_packet(wire: Wire, packet: Row, shard: Shard, turns: Rows) -> None:
 
 
 @kernel
-def carry_whole(wire: Wire, fragment: Row, length: Int, shard: Shard, turns: Rows) -> None:
-    """Decode a datagram that its last fragment made whole, and carry it on."""
+def decode_whole(fragment: Row, length: Int, shard: Shard) -> Int:
+    """Decode a datagram that its last fragment made whole; give how many packets take that one's place."""
     frame = shard.frame[0]
     frame["ts"] = fragment["ts"]
     frame["at"] = 0
@@ -133,10 +138,4 @@ def carry_whole(wire: Wire, fragment: Row, length: Int, shard: Shard, turns: Row
         if tunnels and packet["tunnels"] == 0:
             packet["tunnels"] = tunnels
             packet["tunnel_id"] = tunnel_id
-        if packet["fragment"] == 1:
-            if packet["outer"] == 0:
-                shard.undecoded[FRAGMENT_BAD] += 1  # fragments within a datagram that was one
-        elif packet["lane"] == shard.lane[NUMBER]:
-            carry_packet(wire, packet, shard, turns)
-            if shard.fragments.choice[OVERLAPPED] and packet["flow"] >= 0:
-                shard.flows.rows[packet["flow"]]["oddities"] |= FRAGMENT_OVERLAP
+    return count

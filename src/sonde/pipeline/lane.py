@@ -17,6 +17,7 @@ from sonde.dissect import Conns, Dissector, Drivers, grow_conns, make_drivers, n
 from sonde.dissect.api import outs
 from sonde.flow import end_flows, make_room, sweep_flows
 from sonde.identify import DISPLACED, ROUTED, new_results
+from sonde.identify import PROGRESS as IDENTIFIED
 from sonde.pipeline.carry import Shard, carry_frames, new_shard
 from sonde.pipeline.gather import gather
 from sonde.pipeline.group import group_ended, group_turns, new_starts
@@ -76,6 +77,7 @@ ENOUGH_TEXT = 1 << 19  # octets in an arena, for a fresh one to be begun
 MOST_SWITCHES = 4  # protocols inside each other that a block can tell
 CORE_TASKS = 3  # see `Lane.tasks`
 VOLUME = ("tls", "http", "dns", "quic")  # in nearly every capture: compiled before the first of them is met
+CARRIED_AT_ONCE = 4096  # frames, before their flows are identified
 BLOCK_FRAMES = 16384  # of a block from the wire, at most
 ENDED_AT_ONCE = 1 << 14  # flows, when the input is over
 MOST_FAULTS = 1000  # of one kernel in one block
@@ -181,8 +183,8 @@ class Lane:
         wire, routed, order = np.empty(1, np.uint8), self.results.turns, self.order
         shard, matcher = self.shard, self.plan.matcher
         core: list[Task] = [
-            [(carry_frames, (wire, shard.frame, 0, shard, self.turns))],
-            [(self.identify, (wire, self.turns, shard.streams, shard.flows, matcher, self.results))],
+            [(carry_frames, (wire, shard.frame, 0, 0, shard, self.turns))],
+            [(self.identify, (wire, self.turns, shard.chosen, shard.streams, shard.flows, matcher, self.results))],
             lambda: [rehearse() for rehearse in (*rehearsals, self._rehearse)],
         ]
         desks: list[Task] = [
@@ -247,21 +249,17 @@ class Lane:
         made = Yield([], shard.flows.rows[:0], np.zeros(len(DROPS), np.int64), frames=len(frames), lane=self.number)
         if len(frames):
             made.octets, made.last_ns = int(frames["original"].sum()), int(frames["ts"][-1])
-        room = 4 * len(frames) + 2 * int(shard.streams.count[AHEAD]) + 64
-        if len(self.turns) < room:
-            self.turns = np.empty(room, TURN)
-        shard.chosen[TURNS] = 0
-        shard.chosen[PROGRESS] = 0
+        self._begin(4 * len(frames))
         # Blocks of a file are alike; on the wire a large one follows a small one when a burst comes.
         self.largest = max(self.largest, len(frames), BLOCK_FRAMES if now_ns else 0)
         calls = Calls()
-        calls.add(carry_frames, wire, frames, first, shard, self.turns)
+        for until in range(CARRIED_AT_ONCE, len(frames) + CARRIED_AT_ONCE, CARRIED_AT_ONCE):
+            calls.add(carry_frames, wire, frames, first, until, self.shard, self.turns)
+            self._add_identify(calls, wire)
         calls.add(make_room, shard.flows, self.largest)
         calls.add(sweep_flows, shard.flows, now_ns, shard.limits)
-        calls.add(flush_ended, shard.flows, shard.streams, self.scratch, self.turns, shard.chosen)
-        before = len(made.faults)
-        self._run(calls, made)
-        made.drops[INTERNAL] += len(made.faults) - before
+        self._add_rest(calls, wire)
+        made.drops[INTERNAL] += self._run(calls, made)[carry_frames.name]
         return self._read(wire, made)
 
     def finish(self) -> Iterator[Yield]:
@@ -274,28 +272,48 @@ class Lane:
         slots, latest = open_slots(shard.flows), int(shard.flows.count[LATEST])
         for first in range(0, max(1, len(slots)), ENDED_AT_ONCE):
             made = Yield([], shard.flows.rows[:0], np.zeros(len(DROPS), np.int64))
-            room = 2 * int(shard.streams.count[AHEAD]) + 64
-            if len(self.turns) < room:
-                self.turns = np.empty(room, TURN)
-            shard.chosen[TURNS] = 0
-            ended = np.sort(slots[first : first + ENDED_AT_ONCE])
+            self._begin(0)
+            ended, nothing = np.sort(slots[first : first + ENDED_AT_ONCE]), np.zeros(1, np.uint8)
             calls = Calls()
             calls.add(end_flows, shard.flows, ended, FORCED_END, latest, shard.limits)
-            calls.add(flush_ended, shard.flows, shard.streams, self.scratch, self.turns, shard.chosen)
+            self._add_rest(calls, nothing)
             self._run(calls, made)
-            yield self._read(np.zeros(1, np.uint8), made)
+            yield self._read(nothing, made)
+
+    def _begin(self, turns: int) -> None:
+        """Forget the turns of the block before; make room for so many and what waits, each of which may go thrice."""
+        shard = self.shard
+        room = turns + 2 * int(shard.streams.count[AHEAD]) + 64
+        if len(self.turns) < room:
+            self.turns = np.empty(room, TURN)
+            self.results = self.results._replace(turns=np.empty(3 * room, TURN))
+            self.order = np.empty(3 * room, np.int64)
+        shard.chosen[TURNS] = shard.chosen[PROGRESS] = 0
+        self.results.count[ROUTED] = self.results.count[IDENTIFIED] = 0
+
+    def _add_identify(self, calls: Calls, wire: Wire) -> None:
+        """Route the turns that are there to dissectors. A flow of which no more is wanted makes none from then on."""
+        shard = self.shard
+        given = self.turns, shard.chosen
+        calls.add(self.identify, wire, *given, shard.streams, shard.flows, self.plan.matcher, self.results)
+
+    def _add_rest(self, calls: Calls, wire: Wire) -> None:
+        """Have ended flows show what waits, identify the last turns, and put all in the order of dissectors."""
+        shard = self.shard
+        calls.add(flush_ended, shard.flows, shard.streams, self.scratch, self.turns, shard.chosen)
+        self._add_identify(calls, wire)
+        calls.add(group_turns, self.results, self.starts, self.octets, self.order)
 
     def _read(self, wire: Wire, made: Yield) -> Yield:
-        """Identify and dissect the turns, close what ended, and gather what is done."""
-        first = turns = self.turns[: self.shard.chosen[TURNS]]
+        """Dissect what was identified, close what ended, and gather what is done."""
         for _ in range(MOST_SWITCHES):
-            routed = self._identify(wire, turns, made)
+            routed = self.results.turns[: self.results.count[ROUTED]]
             self._dissect(wire, routed, made)
             again = routed["protocol"] == AGAIN
             if not again.any():
                 break
-            turns = routed[again]
-        self._finish_ended(first, made)
+            self._identify_again(wire, routed[again], made)
+        self._finish_ended(self.turns[: self.shard.chosen[TURNS]], made)
         self._gather(made)
         self._take_drops(made)
         return made
@@ -308,8 +326,8 @@ class Lane:
         self.shard.undecoded[:] = 0
         self.shard.drops[:] = 0
 
-    def _run(self, calls: Calls, made: Yield) -> None:
-        """Make calls; of kernels that keep their place a tripped check costs one message, no more."""
+    def _run(self, calls: Calls, made: Yield) -> "Counter[str]":
+        """Make calls; of kernels that keep their place a tripped check costs one message, no more. Count those."""
         failed: Counter[str] = Counter()
 
         def upon(kernel: Kernel[..., Any], fault: Exception) -> bool:
@@ -320,20 +338,15 @@ class Lane:
             return failed[kernel.name] < MOST_FAULTS
 
         calls.run(upon)
+        return failed
 
-    def _identify(self, wire: Wire, turns: Rows, made: Yield) -> Rows:
-        """Route turns to dissectors, and put them in the order of those."""
-        room = 3 * len(turns) + 64
-        if len(self.results.turns) < room:
-            self.results = self.results._replace(turns=np.empty(room, TURN))
-        if len(self.order) < room:
-            self.order = np.empty(room, np.int64)
-        self.results.count[ROUTED] = 0
-        shard, calls = self.shard, Calls()
-        calls.add(self.identify, wire, turns, shard.streams, shard.flows, self.plan.matcher, self.results)
+    def _identify_again(self, wire: Wire, turns: Rows, made: Yield) -> None:
+        """Route turns in which another protocol began."""
+        self.results.count[ROUTED] = self.results.count[IDENTIFIED] = 0
+        shard, given, calls = self.shard, np.array([len(turns)], np.int64), Calls()
+        calls.add(self.identify, wire, turns, given, shard.streams, shard.flows, self.plan.matcher, self.results)
         calls.add(group_turns, self.results, self.starts, self.octets, self.order)
         self._run(calls, made)
-        return self.results.turns[: self.results.count[ROUTED]]
 
     def _dissect(self, wire: Wire, routed: Rows, made: Yield) -> None:
         """Have each dissector read its turns; then put the streams of ended flows in the order of dissectors."""

@@ -58,16 +58,20 @@ def announce_kernel(name: str) -> None:
 class Kernel(Generic[P, R]):
     """A function that runs as machine code when called from Python or another kernel."""
 
-    def __init__(self, function: Callable[P, R], name: str, *, wraps: bool, emit: str = "") -> None:
+    def __init__(
+        self, function: Callable[P, R], name: str, *, wraps: bool, emit: str = "", inline: bool = False
+    ) -> None:
         """Wrap `function`; `wraps` says that its unsigned arithmetic is meant to wrap.
 
         `emit` names a function of `sonde.wire.emit` that writes the machine's own
-        instructions for what `function` says in Python.
+        instructions for what `function` says in Python. With `inline` its machine code stands
+        in that of each caller: a call hands every table over, array by array, on the stack.
         """
         self.function = function
         self.name = name
         self.wraps = wraps
         self.emit = emit
+        self.inline = inline
         self.__doc__ = function.__doc__
         self.__name__ = function.__name__
         self.__qualname__ = function.__qualname__
@@ -162,7 +166,7 @@ class Kernel(Generic[P, R]):
         """Numba's own object for this kernel; only needed to compile."""
         from sonde.wire.compile import make_dispatcher
 
-        return make_dispatcher(self.function)
+        return make_dispatcher(self.function, inline=self.inline)
 
     @property
     def _numba_type_(self) -> Any:
@@ -255,6 +259,7 @@ class LazyKernel(Kernel[P, R]):
         self.name = name
         self.wraps = False
         self.emit = ""
+        self.inline = False
         self.make = make
         self.__dict__["sources"] = sources
         self._loaded = {}
@@ -279,15 +284,17 @@ class LazyKernel(Kernel[P, R]):
 @overload
 def kernel(function: Callable[P, R]) -> Kernel[P, R]: ...
 @overload
-def kernel(*, wraps: bool = False, name: str = "", emit: str = "") -> Callable[[Callable[P, R]], Kernel[P, R]]: ...
 def kernel(
-    function: Callable[P, R] | None = None, *, wraps: bool = False, name: str = "", emit: str = ""
+    *, wraps: bool = False, name: str = "", emit: str = "", inline: bool = False
+) -> Callable[[Callable[P, R]], Kernel[P, R]]: ...
+def kernel(
+    function: Callable[P, R] | None = None, *, wraps: bool = False, name: str = "", emit: str = "", inline: bool = False
 ) -> Kernel[P, R] | Callable[[Callable[P, R]], Kernel[P, R]]:
     """Make a function a kernel. Give a `name` to each that is made in a closure."""
 
     def wrap(function: Callable[P, R]) -> Kernel[P, R]:
         own = f"{function.__module__.removeprefix('sonde.')}.{name or function.__qualname__}"
-        return Kernel(function, own, wraps=wraps, emit=emit)
+        return Kernel(function, own, wraps=wraps, emit=emit, inline=inline)
 
     return wrap if function is None else wrap(function)
 
