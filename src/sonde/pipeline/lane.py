@@ -66,7 +66,7 @@ from sonde.table.out import (
 from sonde.table.packets import DROPS, FRAGMENT_INCOMPLETE, INTERNAL, PACKET
 from sonde.table.streams import AHEAD, AHEAD_REFUSED, HELD_REFUSED, NO_STREAM, TOO_LONG, new_streams
 from sonde.table.turns import AGAIN, TURN
-from sonde.wire import Calls, Compilers, Ints, Kernel, Meanwhile, Rows, Task, Wire, interpreting
+from sonde.wire import Calls, Compilers, Ints, Kernel, Meanwhile, Rows, Task, Wire, forget, interpreting
 
 STREAM_BUDGET = 64 << 20  # octets held back for all streams of a lane
 MOST_STREAMS = 1 << 18  # flows under inspection at the same time
@@ -137,6 +137,7 @@ class Desk:
 
     def replace(self, tables: list[Out]) -> None:
         """Go on with other tables."""
+        forget(self.out, *self.pools)
         self.tables, self.out = tables, outs(self.dissector, tables)
         self.pools = [pool_of(out) for out in tables]
 
@@ -245,7 +246,10 @@ class Lane:
 
         `now_ns` is the time that silent flows are measured by; 0: that of the latest packet.
         """
-        self.shard = shard = self.shard._replace(flows=grow_buckets(self.shard.flows))
+        shard, flows = self.shard, grow_buckets(self.shard.flows)
+        if flows is not shard.flows:
+            forget(shard.flows, shard)
+            self.shard = shard = shard._replace(flows=flows)
         made = Yield([], shard.flows.rows[:0], np.zeros(len(DROPS), np.int64), frames=len(frames), lane=self.number)
         if len(frames):
             made.octets, made.last_ns = int(frames["original"].sum()), int(frames["ts"][-1])
@@ -286,6 +290,7 @@ class Lane:
         room = turns + 2 * int(shard.streams.count[AHEAD]) + 64
         if len(self.turns) < room:
             self.turns = np.empty(room, TURN)
+            forget(self.results)
             self.results = self.results._replace(turns=np.empty(3 * room, TURN))
             self.order = np.empty(3 * room, np.int64)
         shard.chosen[TURNS] = shard.chosen[PROGRESS] = 0
@@ -394,7 +399,10 @@ class Lane:
 
     def _make_space(self, desk: Desk, turns: int, octets: int) -> None:
         """Grow a dissector's tables to what these turns can need."""
-        desk.conns = grow_conns(desk.conns, turns + 1, MOST_STREAMS)
+        conns = grow_conns(desk.conns, turns + 1, MOST_STREAMS)
+        if conns is not desk.conns:
+            forget(desk.conns)
+            desk.conns = conns
         rows = 2 * turns + octets // 64 + 64
         room = SPARE_TEXT + 3 * octets + 4096 * min(turns, 256)
         tables = [grow_out(out, rows, room) for out in desk.tables]

@@ -7,6 +7,7 @@ from sonde.wire.jit import (
     Kernel,
     LazyKernel,
     announce_with,
+    forget,
     kernel,
     package_stamp,
 )
@@ -69,6 +70,7 @@ __all__ = [
     "find",
     "find_like",
     "find_octet",
+    "forget",
     "i8",
     "interpreting",
     "keep",

@@ -356,7 +356,15 @@ def package_stamp() -> str:
 
 #: What `_flatten` made of named tuples: their arrays stay where they are.
 _known: dict[int, tuple[Any, list[Any], Any]] = {}
-MOST_KNOWN = 64  # what is remembered is kept alive
+MOST_KNOWN = 256  # what is remembered is kept alive; see `forget`
+
+
+def forget(*tables: Any) -> None:
+    """Let named tuples of arrays go that no kernel will be called with again."""
+    for each in tables:
+        if isinstance(each, tuple):
+            _known.pop(id(each), None)
+            forget(*each)
 
 
 def _address_by_library(array: "np.ndarray[Any, Any]") -> int:
