@@ -155,38 +155,31 @@ def md5(octets: Wire, at: Int, end: Int, state: Ints, words: Ints) -> None:
 
 
 @kernel
-def hmac_sha256(key: Ints, message: Wire, length: Int, state: Ints, words: Ints) -> None:
-    """Give the HMAC of message[:length], at most MOST_SHORT octets, in `state` (RFC 2104 §2).
+def begin_hmac(key: Ints, pads: Ints, words: Ints) -> None:
+    """Take an HMAC's key of 8 words into both of its hashes, whose states are left in pads[0] and pads[1] (RFC 2104).
 
-    `key` is 8 words, and neither `state` nor `words`.
+    One key serves for many messages: half of the blocks of a short one.
     """
-    for word in range(WORDS):
-        words[word] = (key[word] if word < 8 else 0) ^ 0x36363636
+    for which in range(2):
+        pad = 0x36363636 if which == 0 else 0x5C5C5C5C
+        for word in range(8):
+            pads[which, word] = SHA256_START[word]
+            words[word] = key[word] ^ pad
+            words[word + 8] = pad
+        sha256_block(pads[which], words)
+
+
+@kernel
+def hmac_sha256(pads: Ints, message: Wire, length: Int, state: Ints, words: Ints) -> None:
+    """Give the HMAC of message[:length], at most MOST_SHORT octets, in `state`, under a key that `begin_hmac` took."""
     for word in range(8):
-        state[word] = SHA256_START[word]
-    sha256_block(state, words)
+        state[word] = pads[0, word]
     load_block(message, 0, length, words)
     words[15] = (BLOCK + length) * 8
     sha256_block(state, words)
     for word in range(8):  # the inner digest is the outer message; the state begins again
-        inner = state[word]
-        state[word] = SHA256_START[word]
-        words[word] = key[word] ^ 0x5C5C5C5C
-        words[word + 8] = inner
-    finish_hmac(state, words)
-
-
-@kernel
-def finish_hmac(state: Ints, words: Ints) -> None:
-    """Take the outer key from words[:8], then the inner digest from words[8:]."""
-    a, b, c, d = words[8], words[9], words[10], words[11]
-    e, f, g, h = words[12], words[13], words[14], words[15]
-    for word in range(8, WORDS):
-        words[word] = 0x5C5C5C5C
-    sha256_block(state, words)
-    words[0], words[1], words[2], words[3] = a, b, c, d
-    words[4], words[5], words[6], words[7] = e, f, g, h
-    for word in range(8, WORDS):
-        words[word] = 0
+        words[word] = state[word]
+        state[word] = pads[1, word]
+        words[word + 8] = 0
     words[8], words[15] = 0x80000000, (BLOCK + 32) * 8
     sha256_block(state, words)

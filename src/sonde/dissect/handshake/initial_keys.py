@@ -4,7 +4,7 @@ import numpy as np
 
 from sonde.wire import Int, Ints, Row, Wire, kernel, u8, u32
 from sonde.wire.aes import count_through, encrypt_block, expand_key
-from sonde.wire.digest import hmac_sha256
+from sonde.wire.digest import begin_hmac, hmac_sha256
 
 MOST_INFO = 40  # octets of a label and its lengths
 KEY, IV, HEADER_KEY, SET = 0, 16, 28, 44  # octets; a set for each role
@@ -19,7 +19,8 @@ KEYS = np.dtype(
         ("sets", "u1", (2 * SET,)),  # client's, server's
         ("info", "u1", (MOST_INFO,)),
         ("secret", "i8", (8,)),
-        ("own_secret", "i8", (8,)),
+        ("secret_pads", "i8", (2, 8)),  # of HMAC under it
+        ("pads", "i8", (2, 8)),
         ("schedule", "i8", (44,)),
         ("block", "i8", (4,)),
         ("nonce", "i8", (3,)),
@@ -70,35 +71,35 @@ def salt_of(version: Int) -> Int:
 
 
 @kernel
-def expand(which: Int, key: Ints, keys: Row, digest: Ints, words: Ints) -> None:
+def expand(which: Int, pads: Ints, keys: Row, digest: Ints, words: Ints) -> None:
     """Run HKDF-Expand-Label for one of INFOS; the result is left in `digest`."""
     for place in range(MOST_INFO):
         keys["info"][place] = INFOS[which, place]
-    hmac_sha256(key, keys["info"], INFO_LENGTHS[which], digest, words)
+    hmac_sha256(pads, keys["info"], INFO_LENGTHS[which], digest, words)
 
 
 @kernel
 def derive_keys(keys: Row, version: Int, digest: Ints, words: Ints) -> None:
     """Make the keys of both roles from the client's first connection id."""
-    salt = salt_of(version)
+    salt, pads, secret_pads = salt_of(version), keys["pads"], keys["secret_pads"]
     for word in range(8):
-        keys["own_secret"][word] = SALTS[salt, word]
-    hmac_sha256(keys["own_secret"], keys["id"], np.int64(keys["id_length"]), digest, words)
+        keys["secret"][word] = SALTS[salt, word]
+    begin_hmac(keys["secret"], pads, words)
+    hmac_sha256(pads, keys["id"], np.int64(keys["id_length"]), digest, words)
     for word in range(8):
         keys["secret"][word] = digest[word]
-    for step in range(8):  # for each role its secret, then key, IV and header key of it
-        role, part = step >> 2, (step & 3) - 1
-        if part < 0:
-            for word in range(8):
-                keys["own_secret"][word] = keys["secret"][word]
-            expand(role, keys["own_secret"], keys, digest, words)
-            for word in range(8):
-                keys["own_secret"][word] = digest[word]
-            continue
-        expand(FIRST_PART + part + (3 if version == VERSION_2 else 0), keys["own_secret"], keys, digest, words)
-        start = role * SET + (KEY if part == 0 else IV if part == 1 else HEADER_KEY)
-        for octet in range(12 if part == 1 else 16):
-            keys["sets"][start + octet] = digest[octet >> 2] >> (24 - 8 * (octet & 3)) & 0xFF
+    begin_hmac(keys["secret"], secret_pads, words)
+    first = FIRST_PART + (3 if version == VERSION_2 else 0)
+    for role in range(2):
+        expand(role, secret_pads, keys, digest, words)
+        for word in range(8):
+            keys["secret"][word] = digest[word]
+        begin_hmac(keys["secret"], pads, words)
+        for part in range(3):
+            expand(first + part, pads, keys, digest, words)
+            start = role * SET + (KEY if part == 0 else IV if part == 1 else HEADER_KEY)
+            for octet in range(12 if part == 1 else 16):
+                keys["sets"][start + octet] = digest[octet >> 2] >> (24 - 8 * (octet & 3)) & 0xFF
     keys["ready"] = 1
 
 
