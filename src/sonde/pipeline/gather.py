@@ -43,10 +43,10 @@ def gather(pool: Pool, layout: Layout, names: Names, flows: Flows, taken: Wire, 
 
 
 @kernel
-def take_rows(rows: Wire, octets: Int, order: Ints, taken: Wire) -> None:
-    """Copy rows of so many octets to `taken` in an order."""
-    for place in range(len(order)):
-        copy(rows, order[place] * octets, (order[place] + 1) * octets, taken, place * octets)
+def place_rows(rows: Wire, octets: Int, places: Ints, whole: Wire) -> None:
+    """Copy rows of so many octets each to its place in `whole`."""
+    for row in range(len(places)):
+        copy(rows, row * octets, (row + 1) * octets, whole, places[row] * octets)
 
 
-__all__ = ["gather", "take_rows"]
+__all__ = ["gather", "place_rows"]

@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from sonde.content import MailPartRecord, MailRecord
 from sonde.dissect import Dissector
-from sonde.pipeline.gather import take_rows
+from sonde.pipeline.gather import place_rows
 from sonde.pipeline.lane import Batch, Yield
 from sonde.pipeline.mail import MailDesk, rehearse_mail
 from sonde.pipeline.plan import Plan, all_records, table_columns
@@ -158,17 +158,16 @@ class Recorder:
     def _flush_flows(self) -> None:
         if not self.flows:
             return
-        rows = joined_rows(self.flows)
+        # Parts of one flow are in order; of flows that one frame began, the outer one comes first.
+        tunnels = np.concatenate([part["tunnels"] for part in self.flows])
+        depth = (tunnels > 0).astype(np.int64) + (tunnels & 0xFFFFFF > 0) + (tunnels & 0xFFFF > 0)
+        frames = np.concatenate([part["frame"] for part in self.flows])
+        rows = ordered_rows(self.flows, np.argsort(frames * 4 + depth, kind="stable"))
         self.flows.clear()
         self._name_flows(rows)
         self.tally.add(rows)
-        if "flows" not in self.plan.tables:
-            return
-        # Parts of one flow are in order; of flows that one frame began, the outer one comes first.
-        tunnels = rows["tunnels"]
-        depth = (tunnels > 0).astype(np.int64) + (tunnels & 0xFFFFFF > 0) + (tunnels & 0xFFFF > 0)
-        rows = taken_rows(rows, np.argsort(rows["frame"] * 4 + depth, kind="stable"))
-        self._write(self._permit_flows(rows))
+        if "flows" in self.plan.tables:
+            self._write(self._permit_flows(rows))
 
     def _permit_flows(self, rows: Rows) -> Permitted:
         kinds = declared(FlowRecord, is_flows=True)
@@ -190,10 +189,10 @@ class Recorder:
     def _flush_group(self, name: str, batches: list[Batch]) -> None:
         record, dissector = batches[0].record, batches[0].dissector
         rows, text, keys = _joined(batches)
-        order = np.argsort(rows["order"], kind="stable")
         if name in dissector.distinct:
-            order = self._first_of_each(name, rows[order], text, dissector.distinct[name], order)
-        permitted = self._permit(dissector, record, taken_rows(rows, order), text, taken_rows(keys, order))
+            fresh = self._first_of_each(name, rows, text, dissector.distinct[name])
+            rows, keys = rows[fresh], keys[fresh]
+        permitted = self._permit(dissector, record, rows, text, keys)
         self._write(permitted)
         for column in columns(record):
             if column.field.names_application == "host" and column.name in permitted.batch.schema.names:
@@ -209,10 +208,8 @@ class Recorder:
         )  # fmt: skip
         return self.plan.gate.permit(name, {each: made[each] for each in kinds if each in made}, kinds)
 
-    def _first_of_each(
-        self, name: str, rows: Rows, text: Wire, fields: tuple[str, ...], order: np.ndarray
-    ) -> np.ndarray:
-        """Leave out rows whose like was written before in this run."""
+    def _first_of_each(self, name: str, rows: Rows, text: Wire, fields: tuple[str, ...]) -> np.ndarray:
+        """Give the places of the rows whose like was not written before in this run."""
         written = self.written.setdefault(name, set())
         if len(written) > MOST_DISTINCT:
             written.clear()
@@ -228,7 +225,7 @@ class Recorder:
             if key not in written:
                 written.add(key)
                 fresh.append(place)
-        return order[np.array(fresh, np.int64)]
+        return np.array(fresh, np.int64)
 
     def _count_names(self, column: pa.Array) -> None:
         import pyarrow.compute as pc  # noqa: PLC0415 - it takes 40 ms, which are free once lanes are at work
@@ -243,19 +240,15 @@ class Recorder:
         self.sink.write(permitted)
 
 
-def joined_rows(parts: list[Rows]) -> Rows:
-    """Lay structured rows one behind the other, as octets: NumPy would go field by field."""
-    if len(parts) == 1:
-        return parts[0]
-    whole = np.concatenate([part.view(f"V{part.dtype.itemsize}") for part in parts])
-    return whole.view(parts[0].dtype)
-
-
-def taken_rows(rows: Rows, order: np.ndarray) -> Rows:
-    """Give structured rows in another order; the interpreter is free for lanes meanwhile."""
-    taken = np.empty(len(order), rows.dtype)
-    take_rows(rows.view(np.uint8), rows.dtype.itemsize, order, taken.view(np.uint8))
-    return taken
+def ordered_rows(parts: list[Rows], order: np.ndarray) -> Rows:
+    """Lay structured rows one behind the other in an order; lanes have the interpreter meanwhile."""
+    dtype, at = parts[0].dtype, 0
+    whole, places = np.empty(len(order), dtype), np.empty(len(order), np.int64)
+    places[order] = np.arange(len(order))
+    for part in parts:
+        place_rows(part.view(np.uint8), dtype.itemsize, places[at : at + len(part)], whole.view(np.uint8))
+        at += len(part)
+    return whole
 
 
 def _by_dissector(batches: list[Batch]) -> list[list[Batch]]:
@@ -267,7 +260,7 @@ def _by_dissector(batches: list[Batch]) -> list[list[Batch]]:
 
 
 def _joined(batches: list[Batch]) -> tuple[Rows, Wire, Rows]:
-    """Lay batches one behind the other; spans follow their text, of which batches of one lane may share an arena."""
+    """Lay batches together, their rows in order; spans follow their text: batches of one lane may share an arena."""
     ends: dict[int, int] = {}
     arenas: dict[int, Wire] = {}
     for batch in batches:
@@ -279,7 +272,9 @@ def _joined(batches: list[Batch]) -> tuple[Rows, Wire, Rows]:
             shift_spans(batch.rows.view(np.int64), layout_of(batch.record), base << LENGTH_BITS)
     parts = [arena[: ends[name]] for name, arena in arenas.items()]
     text = parts[0] if len(parts) == 1 else np.concatenate(parts)
-    return joined_rows([each.rows for each in batches]), text, joined_rows([each.keys for each in batches])
+    order = np.argsort(np.concatenate([each.rows["order"] for each in batches]), kind="stable")
+    rows = ordered_rows([each.rows for each in batches], order)
+    return rows, text, ordered_rows([each.keys for each in batches], order)
 
 
 def schema_of(plan: Plan, name: str) -> pa.Schema:
