@@ -32,7 +32,7 @@ from sonde.wire import Compilers, Ints
 BLOCKS_AHEAD = 1  # that may wait for a lane
 YIELDS_AHEAD = 6  # of all lanes, that may wait for the writer: what a batch of records takes, with memory to spare
 M_MMAP_THRESHOLD = -3  # malloc.h
-LARGE_ARRAY = 1 << 21  # below, memory is used again: quicker than to have the system clear pages anew
+LARGE_ARRAY = 1 << 20  # below, memory is used again: quicker than to have the system clear pages anew
 PATIENCE_S = 2.0  # with threads asked to end: one may wait for a pipe, one may compile
 SWITCH_S = 0.0002  # a kernel that returns should not wait long for the interpreter
 MOST_FAULTS_TOLD = 1000  # of a run, which may last for months; all are counted
