@@ -250,11 +250,11 @@ COMMUNITY_LENGTH = 30  # "1:" and 28 octets of base 64
 
 @kernel
 def format_community_ids(
-    words: tuple[Ints, Ints, Ints, Ints], ports: Ints, work: tuple[Wire, Ints, Wire], out: Wire
+    words: tuple[Ints, Ints, Ints, Ints], ports: Ints, work: tuple[Wire, Ints, Ints, Wire], out: Wire
 ) -> None:
     """Write Community ID v1 (seed 0) of flows; ports are orig << 32 | resp << 16 | one-way << 8 | transport."""
     orig_high, orig_low, resp_high, resp_low = words
-    message, schedule, digest = work
+    message, schedule, state, digest = work
     for row in range(len(ports)):
         orig_port, resp_port = ports[row] >> 32 & 0xFFFF, ports[row] >> 16 & 0xFFFF
         transport, one_way = ports[row] & 255, ports[row] >> 8 & 1
@@ -277,7 +277,7 @@ def format_community_ids(
             message[at], message[at + 1] = first >> 8, first & 255
             message[at + 2], message[at + 3] = second >> 8, second & 255
             at += 4
-        sha1_short(message, at, schedule, digest)
+        sha1_short(message, at, schedule, state, digest)
         put_base64(digest, out, row * COMMUNITY_LENGTH)
 
 
@@ -401,7 +401,7 @@ def uid_column(frames: Ints, seed: int) -> pa.Array:
 def community_column(words: tuple[Ints, Ints, Ints, Ints], ports: Ints) -> pa.Array:
     """Make the column of Community IDs."""
     out = np.empty(len(ports) * COMMUNITY_LENGTH, np.uint8)
-    work = (np.zeros(64, np.uint8), np.zeros(WORDS, np.int64), np.zeros(20, np.uint8))
+    work = (np.zeros(64, np.uint8), np.zeros(WORDS, np.int64), np.zeros(8, np.int64), np.zeros(20, np.uint8))
     format_community_ids(words, ports, work, out)
     return fixed_text(out, COMMUNITY_LENGTH)
 

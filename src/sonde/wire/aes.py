@@ -8,7 +8,7 @@ signed 64-bit numbers. A caller gives the scratch: `schedule` of 44 words, `bloc
 import numpy as np
 
 from sonde.wire.jit import kernel
-from sonde.wire.read import Int, Ints, Wire, u32
+from sonde.wire.read import Int, Ints, Wire, put64, u32, u64
 
 MASK = 0xFFFFFFFF
 BLOCK = 16  # octets
@@ -73,7 +73,7 @@ def expand_key(key: Wire, at: Int, schedule: Ints) -> None:
         schedule[word] = schedule[word - 4] ^ previous
 
 
-@kernel
+@kernel(emit="encrypt_block")
 def encrypt_block(schedule: Ints, block: Ints) -> None:
     """Encrypt four words in place (§5.1)."""
     a, b = block[0] ^ schedule[0], block[1] ^ schedule[1]
@@ -103,6 +103,11 @@ def count_through(nonce: Ints, wire: Wire, at: Int, end: Int, schedule: Ints, bl
         block[0], block[1], block[2], block[3] = nonce[0], nonce[1], nonce[2], count
         encrypt_block(schedule, block)
         count += 1
+        if end - place >= BLOCK:
+            first, second = np.uint64(block[0] << 32 | block[1]), np.uint64(block[2] << 32 | block[3])
+            behind = put64(out, put + place - at, u64(wire, place) ^ first)
+            put64(out, behind, u64(wire, place + 8) ^ second)
+            continue
         for offset in range(min(BLOCK, end - place)):
             key = block[offset >> 2] >> (24 - 8 * (offset & 3)) & 0xFF
             out[put + place - at + offset] = np.int64(wire[place + offset]) ^ key

@@ -40,7 +40,7 @@ def turn_left(value: Int, by: Int) -> Int:
     return (value << by | value >> (32 - by)) & MASK
 
 
-@kernel
+@kernel(emit="sha256_block")
 def sha256_block(state: Ints, words: Ints) -> None:
     """Take one block into the state (§6.2.2); the schedule replaces the block as it goes.
 

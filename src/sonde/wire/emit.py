@@ -14,6 +14,8 @@ from llvmlite import ir
 from numba.core import cgutils, types
 from numba.core.typing.templates import infer, make_intrinsic_template
 
+from sonde.wire import processor
+
 I8, I32, I64, I128 = ir.IntType(8), ir.IntType(32), ir.IntType(64), ir.IntType(128)
 
 
@@ -142,10 +144,15 @@ MAKERS: dict[str, Callable[[], Any]] = {
 }
 
 
+def has(name: str) -> bool:
+    """Say whether there are instructions for a kernel on this machine."""
+    return name in MAKERS or processor.has(name)
+
+
 @cache
 def type_of(name: str) -> Any:
     """Give Numba's type of the function so named."""
-    write = MAKERS[name]()
+    write = MAKERS[name]() if name in MAKERS else processor.typed(name, _check)
     template = make_intrinsic_template(write, write, name, prefer_literal=False, kwargs={})
     infer(template)
     return types.Function(template)

@@ -174,7 +174,8 @@ class Kernel(Generic[P, R]):
         if self.emit:
             from sonde.wire import emit
 
-            return emit.type_of(self.emit)
+            if emit.has(self.emit):
+                return emit.type_of(self.emit)
         from numba import types
 
         return types.Dispatcher(self.dispatcher)

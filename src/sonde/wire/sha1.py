@@ -1,12 +1,10 @@
 """SHA-1 of one short message (FIPS 180-4 §6.1), for Community ID only: it protects nothing."""
 
-import numpy as np
-
 from sonde.wire.jit import kernel
 from sonde.wire.read import Int, Ints, Wire, u32
 
 MOST = 55  # octets that fit one block with the padding
-WORDS = 80
+WORDS, MASK = 16, 0xFFFFFFFF
 
 
 @kernel
@@ -15,36 +13,44 @@ def rotate(value: Int, by: Int) -> Int:
     return (value << by | value >> (32 - by)) & 0xFFFFFFFF
 
 
+@kernel(emit="sha1_block")
+def sha1_block(state: Ints, words: Ints) -> None:
+    """Take one block of 16 words into the state, 5 words of 8 (§6.1.2); the schedule replaces the block as it goes."""
+    a, b, c, d, e = state[0], state[1], state[2], state[3], state[4]
+    for step in range(80):
+        word = words[step & 15]
+        if step >= WORDS:
+            mixed = words[step + 13 & 15] ^ words[step + 8 & 15] ^ words[step + 2 & 15] ^ word
+            word = rotate(mixed, 1)
+            words[step & 15] = word
+        if step < 20:
+            mixed, constant = b & c | ~b & 0xFFFFFFFF & d, 0x5A827999
+        elif step < 40:
+            mixed, constant = b ^ c ^ d, 0x6ED9EBA1
+        elif step < 60:
+            mixed, constant = b & c | b & d | c & d, 0x8F1BBCDC
+        else:
+            mixed, constant = b ^ c ^ d, 0xCA62C1D6
+        following = (rotate(a, 5) + mixed + e + constant + word) & 0xFFFFFFFF
+        e, d, c, b, a = d, c, rotate(b, 30), a, following
+    state[0], state[1], state[2] = state[0] + a & MASK, state[1] + b & MASK, state[2] + c & MASK
+    state[3], state[4] = state[3] + d & MASK, state[4] + e & MASK
+
+
 @kernel
-def sha1_short(message: Wire, length: Int, words: Ints, digest: Wire) -> None:
-    """Hash message[:length], at most MOST octets; `message` has room for 64, `words` for 80."""
+def sha1_short(message: Wire, length: Int, words: Ints, state: Ints, digest: Wire) -> None:
+    """Hash message[:length], at most MOST octets; `message` has room for 64, `words` is of 16 and `state` of 8."""
     message[length] = 0x80
     for place in range(length + 1, 62):
         message[place] = 0
     message[62] = length * 8 >> 8
     message[63] = length * 8 & 255
-    for word in range(16):
-        words[word] = u32(message, word * 4)
-    for word in range(16, WORDS):
-        words[word] = rotate(words[word - 3] ^ words[word - 8] ^ words[word - 14] ^ words[word - 16], 1)
-    a, b, c = np.int64(0x67452301), np.int64(0xEFCDAB89), np.int64(0x98BADCFE)
-    d, e = np.int64(0x10325476), np.int64(0xC3D2E1F0)
     for word in range(WORDS):
-        if word < 20:
-            mixed, constant = b & c | ~b & 0xFFFFFFFF & d, 0x5A827999
-        elif word < 40:
-            mixed, constant = b ^ c ^ d, 0x6ED9EBA1
-        elif word < 60:
-            mixed, constant = b & c | b & d | c & d, 0x8F1BBCDC
-        else:
-            mixed, constant = b ^ c ^ d, 0xCA62C1D6
-        following = (rotate(a, 5) + mixed + e + constant + words[word]) & 0xFFFFFFFF
-        e, d, c, b, a = d, c, rotate(b, 30), a, following
-    write_word(digest, 0, a + 0x67452301)
-    write_word(digest, 4, b + 0xEFCDAB89)
-    write_word(digest, 8, c + 0x98BADCFE)
-    write_word(digest, 12, d + 0x10325476)
-    write_word(digest, 16, e + 0xC3D2E1F0)
+        words[word] = u32(message, word * 4)
+    state[0], state[1], state[2], state[3], state[4] = 0x67452301, 0xEFCDAB89, 0x98BADCFE, 0x10325476, 0xC3D2E1F0
+    sha1_block(state, words)
+    for word in range(5):
+        write_word(digest, 4 * word, state[word])
 
 
 @kernel
