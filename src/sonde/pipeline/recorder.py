@@ -24,6 +24,7 @@ from sonde.table.arrow import without
 from sonde.table.flows import BY_IP_PROTOCOL, FLOW, KEY
 from sonde.table.out import LENGTH_BITS, LENGTH_MASK, SPAN_KINDS, layout_of, shift_spans
 from sonde.table.permitted import Permitted
+from sonde.table.texts import distinct, repeated
 from sonde.wire import Rows, Wire
 
 if TYPE_CHECKING:
@@ -228,10 +229,11 @@ class Recorder:
         return np.array(fresh, np.int64)
 
     def _count_names(self, column: pa.Array) -> None:
-        import pyarrow.compute as pc  # noqa: PLC0415 - it takes 40 ms, which are free once lanes are at work
-
-        counts = pc.value_counts(column)
-        names, numbers = counts.field("values").to_pylist(), counts.field("counts").to_pylist()
+        codes, rows = distinct(column)
+        names, numbers = (
+            repeated(column, rows).to_pylist(),
+            np.bincount(codes[codes >= 0], minlength=len(rows)).tolist(),
+        )
         with self.naming:
             self.tally.add_names({name: count for name, count in zip(names, numbers, strict=True) if name})
 

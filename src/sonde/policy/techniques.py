@@ -21,7 +21,8 @@ from sonde.policy.pseudonyms import pseudonyms
 from sonde.policy.terms import DROP, KEEP, PREFIX, PSEUDONYMISE, SECOND_NS, TRUNCATE, Policy, Truncation
 from sonde.policy.values import SHORTENED
 from sonde.schema import ENDPOINT, NO_TIME, Field
-from sonde.table.arrow import lists_like, texts_column, times
+from sonde.table.arrow import lists_like, plain, texts_column, times
+from sonde.table.texts import distinct, repeated
 
 OUI_LENGTH = 8  # characters of a hardware address that name its maker (RFC 6235 §4.2)
 SAMPLE, MOSTLY = 1000, 0.9  # values that are looked at, and the share of distinct ones among them
@@ -66,31 +67,32 @@ def transform(technique: str, task: Task, column: pa.Array, key: Key) -> pa.Arra
         return pa.nulls(len(column), pa.bool_())  # a pseudonym of two values would tell both
     if pa.types.is_binary(column.type):
         column = texts_column([None if value is None else value.hex() for value in column.to_pylist()])
-    import pyarrow.compute as pc  # noqa: PLC0415 - it takes 40 ms, which are free once lanes are at work
-
     # Of a mail address the domain is a machine's name, and stays where those stay.
     keep_domain = task.policy.of_class(ENDPOINT) == KEEP
     if technique == PSEUDONYMISE and _is_mostly_distinct(column):
         return pseudonyms(column, task.place, key.states, keep_domain=keep_domain)
-    encoded = column if pa.types.is_dictionary(column.type) else pc.dictionary_encode(column.cast(pa.string()))
-    distinct = encoded.dictionary
-    named = pseudonyms(distinct, task.place, key.states, keep_domain=keep_domain)
+    if pa.types.is_dictionary(column.type):
+        values, (codes, null) = column.dictionary, plain(column.indices)
+        codes = np.where(null, -1, codes).astype(np.int64)
+    else:
+        column = column if pa.types.is_string(column.type) else column.cast(pa.string())
+        codes, rows = distinct(column)
+        values = repeated(column, rows)
+    named = pseudonyms(values, task.place, key.states, keep_domain=keep_domain)
     if technique != PSEUDONYMISE:
-        found = shorten(technique, task, distinct.to_pylist(), key)
+        found = shorten(technique, task, values.to_pylist(), key)
         if any(each is None for each in found):
             stand_ins = named.to_pylist()
             found = [each if each is not None else stand_ins[row] for row, each in enumerate(found)]
         named = texts_column(found)
-    return named.take(encoded.indices)
+    return repeated(named, codes)
 
 
 def _is_mostly_distinct(column: pa.Array) -> bool:
     """Say whether to look for equal values would cost more than to treat each, as far as the first ones tell."""
     if not pa.types.is_string(column.type) or column.null_count or len(column) < SAMPLE:
         return False
-    import pyarrow.compute as pc  # noqa: PLC0415 - see `transform`
-
-    return pc.count_distinct(column[:SAMPLE]).as_py() > SAMPLE * MOSTLY
+    return len(distinct(column[:SAMPLE])[1]) > SAMPLE * MOSTLY
 
 
 def truncate_times(column: pa.Array, unit_ns: int) -> pa.Array:

@@ -24,7 +24,7 @@ from sonde.schema import (
     code,
 )
 from sonde.schema.icmp import ONE_WAY_V4, ONE_WAY_V6
-from sonde.table.arrow import encode, named, numbers, spelled, times, truths, validity
+from sonde.table.arrow import encode, named, numbers, times, truths, validity
 from sonde.table.flows import (
     CLOSED,
     END_REASONS,
@@ -40,6 +40,7 @@ from sonde.table.flows import (
     TOLD,
 )
 from sonde.table.packets import TUNNELS
+from sonde.table.texts import spelled
 from sonde.wire import Rows
 
 TRANSPORTS = {

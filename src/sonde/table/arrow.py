@@ -160,14 +160,6 @@ def encode_few(values: Ints, table: Ints, distinct: Ints, codes: Ints) -> Int:
     return count
 
 
-def spelled(codes: np.ndarray, lists: list[list[str] | None]) -> pa.Array:
-    """Make a column of lists of names; each distinct list is spelled once."""
-    kind = pa.list_(pa.string())
-    if all(each is None for each in lists):
-        return pa.nulls(len(codes), kind)
-    return lists_column(lists).take(numbers(codes, pa.int64()))
-
-
 __all__ = [
     "encode",
     "lists_column",
@@ -176,7 +168,6 @@ __all__ = [
     "numbers",
     "plain",
     "spans",
-    "spelled",
     "texts_column",
     "times",
     "truths",

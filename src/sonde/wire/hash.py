@@ -8,7 +8,7 @@ does not know the process's random key from aiming at one bucket.
 import numpy as np
 
 from sonde.wire.jit import kernel
-from sonde.wire.read import Ints, Wire
+from sonde.wire.read import Ints, Wire, u64
 
 LOW_32 = np.uint64(0xFFFFFFFF)
 SHIFT_32 = np.uint64(32)
@@ -39,10 +39,7 @@ def hash_octets(wire: Wire, at: int, end: int, key: np.uint64) -> np.uint64:
     state = key ^ np.uint64(end - at)
     place = at
     while place + 8 <= end:
-        word = np.uint64(0)
-        for offset in range(8):
-            word = word << EIGHT | np.uint64(wire[place + offset])
-        state = mix(state, word, key)
+        state = mix(state, u64(wire, place), key)
         place += 8
     word = np.uint64(1)
     while place < end:
