@@ -54,8 +54,6 @@ def load_means() -> Means:
     if isinstance(kept, Means) and {each.protocol.name for each in all_dissectors()} <= set(kept.names):
         return kept
     means = _make_means()
-    for old in cache_folder().glob(f"{KEPT_NAME}*"):
-        old.unlink(missing_ok=True)
     keep(place, pickle.dumps(means))
     return means
 

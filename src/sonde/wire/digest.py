@@ -19,11 +19,12 @@ MOST_SHORT = 55  # octets that fit one block with the padding
 def _root_fraction(prime: int, power: int) -> int:
     """Give the first 32 bits of the fraction of a square or cube root, in whole numbers."""
     target = prime << 32 * power
-    low, high = 0, 1 << 64
-    while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (middle, high) if middle**power <= target else (low, middle)
-    return low & MASK
+    root = int(prime ** (1 / power) * (1 << 32))  # near enough to end soon
+    while root**power > target:
+        root -= 1
+    while (root + 1) ** power <= target:
+        root += 1
+    return root & MASK
 
 
 _PRIMES = [n for n in range(2, 312) if all(n % d for d in range(2, n))]

@@ -346,13 +346,17 @@ def _spell(value: Any) -> bytes:
 @cache
 def package_stamp() -> str:
     """Digest names, sizes and times of the package's files: quicker than their content."""
-    package = Path(__file__).resolve().parent.parent
-    digest = hashlib.blake2b(digest_size=12)
-    for file in sorted(package.rglob("*")):
-        if file.suffix in (".py", ".toml"):
-            found = file.stat()
-            digest.update(f"{file} {found.st_size} {found.st_mtime_ns}\n".encode())
-    return digest.hexdigest()
+    found = []
+    waiting = [Path(__file__).resolve().parent.parent]
+    while waiting:
+        with os.scandir(waiting.pop()) as entries:
+            for entry in entries:
+                if entry.is_dir():
+                    waiting.append(Path(entry.path))
+                elif entry.name.endswith((".py", ".toml")):
+                    status = entry.stat()
+                    found.append(f"{entry.path} {status.st_size} {status.st_mtime_ns}\n")
+    return hashlib.blake2b("".join(sorted(found)).encode(), digest_size=12).hexdigest()
 
 
 #: What `_flatten` made of named tuples: their arrays stay where they are.
