@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sonde.table.arrow import texts_column
-from sonde.table.texts import distinct, repeated, spelled
+from sonde.table.out import LENGTH_BITS
+from sonde.table.texts import distinct, distinct_spans, repeated, spelled
 
 TEXTS = st.lists(st.none() | st.text("ab\0é", max_size=12), max_size=40)
 EXAMPLE = Path(__file__).parents[2] / "examples" / "first-look.pcapng"
@@ -45,6 +46,14 @@ def test_lists_are_spelled_once_for_all_rows_that_have_them(lists: list[list[str
     found = spelled(np.array(codes, np.int64), lists)
     found.validate(full=True)
     assert found.to_pylist() == [lists[code] for code in codes]
+
+
+def test_spans_with_the_same_octets_are_one() -> None:
+    text = np.frombuffer(b"abcabcab", np.uint8)
+    spans = [(0, 3), (3, 3), (6, 2), (0, 2), (5, 0), (3, 2)]
+    codes, first = distinct_spans(text, np.array([at << LENGTH_BITS | size for at, size in spans] + [-1], np.int64))
+    assert codes.tolist() == [0, 0, 1, 1, 2, 1, -1]
+    assert first.tolist() == [0, 2, 4]
 
 
 def test_nothing_repeats_into_nothing() -> None:

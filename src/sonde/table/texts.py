@@ -13,6 +13,7 @@ import numpy as np
 import pyarrow as pa
 
 from sonde.table.arrow import lists_column, spans, validity
+from sonde.table.out import LENGTH_BITS, LENGTH_MASK
 from sonde.wire import Int, Ints, Wire, copy, equal, kernel
 from sonde.wire.hash import hash_octets
 
@@ -35,26 +36,37 @@ def distinct(column: pa.Array) -> tuple[Ints, Ints]:
         rows = slice(column.offset, column.offset + count)
         null = 1 - np.unpackbits(bits, count=rows.stop, bitorder="little")[rows]
     octets, at = spans(column)
+    return _numbered(octets, at[:-1], at[1:], null)
+
+
+def distinct_spans(text: Wire, of: np.ndarray) -> tuple[Ints, Ints]:
+    """Do so for spans of an arena of text, of which negative ones are null."""
+    begins = of.astype(np.int64) >> LENGTH_BITS
+    return _numbered(text, begins, begins + (of & LENGTH_MASK), (of < 0).astype(np.uint8))
+
+
+def _numbered(octets: Wire, begins: Ints, ends: Ints, null: Wire) -> tuple[Ints, Ints]:
+    count = len(begins)
     codes, first = np.empty(count, np.int64), np.empty(count, np.int64)
     table = np.full(1 << (2 * count | 1).bit_length(), -1, np.int64)
-    found = number_texts((octets, at, null), _key(), table, codes, first)
-    return codes, first[:found]
+    texts = octets, np.ascontiguousarray(begins), np.ascontiguousarray(ends), null
+    return codes, first[: number_texts(texts, _key(), table, codes, first)]
 
 
 @kernel
-def number_texts(texts: tuple[Wire, Ints, Wire], key: Int, table: Ints, codes: Ints, first: Ints) -> Int:
+def number_texts(texts: tuple[Wire, Ints, Ints, Wire], key: Int, table: Ints, codes: Ints, first: Ints) -> Int:
     """Do so; `table` has more room than there are texts, and a power of two of it. Give how many are distinct."""
-    octets, at, null = texts
+    octets, begins, ends, null = texts
     count, mask = np.int64(0), len(table) - 1
     for row in range(len(codes)):
         codes[row] = -1
         if null[row]:
             continue
-        begin, end = at[row], at[row + 1]
+        begin, end = begins[row], ends[row]
         step = np.int64(hash_octets(octets, begin, end, np.uint64(key)) >> np.uint64(1)) & mask
         while table[step] >= 0:
             other = first[table[step]]
-            if equal(octets, begin, end, octets[at[other] : at[other + 1]]):
+            if equal(octets, begin, end, octets[begins[other] : ends[other]]):
                 break
             step = step + 1 & mask
         if table[step] < 0:
@@ -104,4 +116,4 @@ def spelled(codes: Ints, lists: list[list[str] | None]) -> pa.Array:
     return pa.Array.from_buffers(kind, len(codes), buffers, children=[repeated(column.values, items)])
 
 
-__all__ = ["distinct", "repeated", "spelled"]
+__all__ = ["distinct", "distinct_spans", "repeated", "spelled"]

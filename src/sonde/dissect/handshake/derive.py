@@ -18,7 +18,9 @@ from sonde.dissect.handshake.der import (
     spell_name,
 )
 from sonde.dissect.handshake.record import DATE_OUT_OF_RANGE
+from sonde.table.arrow import texts_column, truths
 from sonde.table.out import LENGTH_BITS, LENGTH_MASK, MALFORMED
+from sonde.table.texts import distinct_spans, repeated
 from sonde.wire import Rows, Wire
 
 MOST_KEPT = 1 << 15
@@ -103,24 +105,40 @@ def matches_name(host: str, patterns: frozenset[str]) -> bool:
 
 
 def complete_sessions(rows: Rows, text: Wire) -> dict[str, Any]:
-    """Spell the names of both sides, and say whether the one asked for is among the server's."""
-    spelt: dict[str, list[str | None]] = {}
+    """Spell the names of both sides, and say whether the one asked for is among the server's; like ones once."""
+    found: dict[str, Any] = {}
     for name in ("subject", "issuer", "client_subject", "client_issuer"):
-        raws = _pieces(text, rows[f"{name}_der"])
-        spelt[name] = [None if raw is None else _once(_NAMES, b"d" + raw, _spell, raw) or None for raw in raws]
-    asked = _pieces(text, rows["server_name"])
-    subjects, others = _pieces(text, rows["subject_der"]), _pieces(text, rows["names_der"])
-    fits: list[bool | None] = []
-    for host, subject, names in zip(asked, subjects, others, strict=True):
-        if host is None or subject is None:
-            fits.append(None)
-            continue
-        patterns = _once(_NAMES, b"h" + names, _hosts, names) if names else None
-        # Common names count only where no alternative name is a host's (RFC 6125 §6.4.4).
-        patterns = patterns or _once(_NAMES, b"c" + subject, _common, subject)
-        wanted = host.decode("latin-1").lower().rstrip(".")
-        fits.append(matches_name(wanted, patterns))
-    return {**spelt, "sni_matches_cert": fits}
+        codes, raws = _distinct(text, rows[f"{name}_der"])
+        names = [_once(_NAMES, b"d" + raw, _spell, raw) for raw in raws]
+        is_told = np.array([*map(bool, names), False])  # the last is for -1
+        found[name] = repeated(texts_column(names), np.where(is_told[codes], codes, -1))
+    asked, hosts = _distinct(text, rows["server_name"])
+    subjects, names_of = _distinct(text, rows["subject_der"])
+    others, lists = _distinct(text, rows["names_der"])
+    null = (asked < 0) | (subjects < 0)
+    pairs = (asked * len(names_of) + subjects) * (len(lists) + 1) + others + 1
+    fits, judged = np.zeros(len(rows), bool), []
+    different, which = np.unique(pairs[~null], return_inverse=True)
+    for pair in different.tolist():
+        both, other = divmod(pair, len(lists) + 1)
+        host, subject = divmod(both, len(names_of))
+        judged.append(_fits(hosts[host], names_of[subject], lists[other - 1] if other else b""))
+    fits[~null] = np.array(judged, bool)[which]
+    return {**found, "sni_matches_cert": truths(fits, null)}
+
+
+def _distinct(text: Wire, spans: np.ndarray) -> tuple[np.ndarray, list[bytes]]:
+    """Give the distinct octets of spans, and which of them each has; -1 for null."""
+    codes, first = distinct_spans(text, spans)
+    return codes, [piece for piece in _pieces(text, spans[first]) if piece is not None]
+
+
+def _fits(host: bytes, subject: bytes, names: bytes) -> bool:
+    """Say whether a certificate with these names is for a host."""
+    patterns = _once(_NAMES, b"h" + names, _hosts, names) if names else None
+    # Common names count only where no alternative name is a host's (RFC 6125 §6.4.4).
+    patterns = patterns or _once(_NAMES, b"c" + subject, _common, subject)
+    return matches_name(host.decode("latin-1").lower().rstrip("."), patterns)
 
 
 #: A certificate is told once in each role, with the session that showed it first.
