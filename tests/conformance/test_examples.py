@@ -48,7 +48,8 @@ def for_flow() -> dict[str, Any]:
 def for_identify() -> dict[str, Any]:
     protocols = all_protocols([each.protocol for each in all_dissectors()])
     return {
-        "protocols": protocols, "wire": WIRE, "turns": np.zeros(0, TURN), "given": np.zeros(1, np.int64), "streams": new_streams(4, 1 << 16),
+        "protocols": protocols, "wire": WIRE, "turns": np.zeros(0, TURN),
+        "given": np.zeros(1, np.int64), "streams": new_streams(4, 1 << 16),
         "flows": new_flows(4), "matcher": build_matcher(protocols, set()), "results": new_results(4),
     }  # fmt: skip
 
