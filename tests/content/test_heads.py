@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sonde.content import Head, heads
-from sonde.content.heads import Address, date_ns
+from sonde.content.heads import Address, date_ns, in_charset
 from sonde.content.index import ASK, NAMES
 from sonde.content.trace import path_of
 
@@ -103,3 +103,17 @@ def test_nearly_all_mailboxes_need_no_library() -> None:
             Address("C", "c@example.org"),
             Address("", "d@example.org"),
         ]
+
+
+def test_hops_that_are_centuries_apart_tell_no_duration() -> None:
+    head = Head(b"Received: by a; 1 Jan 2250 00:00:00 +0000\r\nReceived: by b; 1 Jan 1690 00:00:00 +0000")
+    path = path_of(head)
+    assert (path["hops"], path["transit"], path["longest_hop"]) == (2, None, None)
+
+
+@pytest.mark.parametrize("octets", [b"+2AA-", b"\xc3\xa9+2AA-"])
+def test_half_a_character_is_no_text_of_its_charset(octets: bytes) -> None:
+    text, is_good = in_charset(octets, "utf-7")
+    assert not is_good
+    assert text.encode() == octets.decode("latin-1").encode()
+    assert in_charset(b"+AOk-", "utf-7") == ("\u00e9", True)

@@ -34,3 +34,19 @@ def test_the_message_that_waits_longest_is_ended_and_counted(tmp_path: Path, mon
     rows = sorted(pq.read_table(part).to_pylist(), key=lambda row: row["subject"])
     assert [(row["subject"], row["complete"]) for row in rows] == [("0", False), ("1", True)]
     assert json.loads((tmp_path / "x/manifest.json").read_text())["internal_errors"] == []
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"Subject: =?utf-7?q?+2AA-?=\r\n",  # half a character
+        b"From: =?utf-7?q?+2AA-?= <a@example.org>\r\n",
+        b"Content-Type: text/plain; charset=utf-7; name*=utf-7''%2B2AA-\r\n",
+        b"Received: by a; 1 Jan 2250 00:00:00 +0000\r\nReceived: by b; 1 Jan 1690 00:00:00 +0000\r\n",
+    ],
+)
+def test_what_a_column_cannot_hold_does_not_cost_the_run(tmp_path: Path, head: bytes) -> None:
+    frames = conversation([*HEAD, (0, head + b"X: y\r\n\r\n+2AA- https://a.example/\r\n"), *TAIL], ports=(40000, 25))
+    made = read_captures([str(write_pcap(tmp_path / "x.pcap", frames))], make_plan(None, "clear"), tmp_path / "x")
+    assert made.manifest["tables"]["mail"]["rows"] == 1
+    assert made.manifest["internal_errors"] == []

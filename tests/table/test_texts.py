@@ -56,6 +56,10 @@ def test_spans_with_the_same_octets_are_one() -> None:
     assert first.tolist() == [0, 2, 4]
 
 
+def test_half_a_character_does_not_keep_a_column_from_being_written() -> None:
+    assert texts_column(["a\ud800b", None, "c"]).to_pylist() == ["a?b", None, "c"]
+
+
 def test_nothing_repeats_into_nothing() -> None:
     assert repeated(texts_column([]), np.full(3, -1)).to_pylist() == [None, None, None]
     assert len(distinct(texts_column([]))[0]) == 0

@@ -350,9 +350,15 @@ def without_comments(text: str) -> str:
 
 
 def in_charset(octets: bytes, charset: str) -> tuple[str, bool]:
-    """Decode octets; in Latin-1, and False beside it, where the charset is unknown or wrong."""
+    """Decode octets; in Latin-1, and False beside it, where the charset is unknown or wrong.
+
+    Some charsets (UTF-7) can spell half a character, which is no text and cannot be written: it counts as wrong.
+    """
     try:
-        return octets.decode(charset.partition("*")[0]), True
+        text = octets.decode(charset.partition("*")[0])
+        if not text.isascii():
+            text.encode()
+        return text, True
     except (LookupError, UnicodeError, ValueError):
         return octets.decode("latin-1"), False
 

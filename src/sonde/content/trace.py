@@ -10,6 +10,7 @@ from sonde.content.index import ASK
 
 MOST_HOPS = 100
 MOST_SIGNATURES = 50
+LONGEST_NS = (1 << 63) - 1
 RESULTS = (
     "pass fail softfail neutral none temperror permerror policy bestguesspass nxdomain signed unknown discard".split()
 )
@@ -49,9 +50,14 @@ def path_of(head: Head) -> dict[str, Any]:
             times.append(stamp)
     found = {"received": texts, "received_ips": addresses, "hops": len(head.hops)}
     if len(times) > 1:
-        found["transit"] = times[0] - times[-1]
-        found["longest_hop"] = max([later - earlier for later, earlier in pairwise(times)])
+        found["transit"] = duration(times[0] - times[-1])
+        found["longest_hop"] = duration(max([later - earlier for later, earlier in pairwise(times)]))
     return found
+
+
+def duration(length_ns: int) -> int | None:
+    """Give a duration, unless it is longer than a column can tell: two dates may be 500 years apart."""
+    return length_ns if abs(length_ns) <= LONGEST_NS else None
 
 
 def hop_address(hop: str) -> str | None:

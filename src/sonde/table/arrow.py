@@ -65,8 +65,8 @@ def _dictionary(names: tuple[str | None, ...]) -> tuple[np.ndarray, pa.Array]:
 
 
 def texts_column(texts: Sequence[str | None]) -> pa.Array:
-    """Make a string column of Python's strings."""
-    raw = [b"" if text is None else text.encode() for text in texts]
+    """Make a string column of Python's strings; half a character, which no text has, costs a mark and not the run."""
+    raw = [b"" if text is None else text.encode("utf-8", "replace") for text in texts]
     offsets = np.zeros(len(raw) + 1, np.int32)
     np.cumsum(np.fromiter(map(len, raw), np.int32, len(raw)), out=offsets[1:])
     null = np.array([text is None for text in texts], bool) if None in texts else None
