@@ -358,9 +358,9 @@ def in_charset(octets: bytes, charset: str) -> tuple[str, bool]:
         text = octets.decode(charset.partition("*")[0])
         if not text.isascii():
             text.encode()
-        return text, True
     except (LookupError, UnicodeError, ValueError):
         return octets.decode("latin-1"), False
+    return text, True
 
 
 def extended_value(text: str) -> str:
