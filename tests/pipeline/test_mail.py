@@ -46,7 +46,7 @@ def test_the_message_that_waits_longest_is_ended_and_counted(tmp_path: Path, mon
     ],
 )
 def test_what_a_column_cannot_hold_does_not_cost_the_run(tmp_path: Path, head: bytes) -> None:
-    frames = conversation([*HEAD, (0, head + b"X: y\r\n\r\n+2AA- https://a.example/\r\n"), *TAIL], ports=(40000, 25))
+    frames = conversation([*HEAD, (0, head + b"X: y\r\n\r\n+2AA- https://a.example/\r\n"), *TAIL], stream=True)
     made = read_captures([str(write_pcap(tmp_path / "x.pcap", frames))], make_plan(None, "clear"), tmp_path / "x")
     assert made.manifest["tables"]["mail"]["rows"] == 1
     assert made.manifest["internal_errors"] == []
