@@ -8,11 +8,10 @@ the egress gate (ACCOUNTABILITY §4). For the same reason no memory is dumped in
 import os
 import sys
 import threading
-import traceback
 from contextlib import suppress
-from types import TracebackType
 
-OURS = "sonde"
+from sonde.pipeline.losses import OURS, place_of
+
 REPORT = "what was being read is not repeated here; please report this line"
 
 
@@ -30,19 +29,6 @@ def sentence(error: BaseException) -> str:
     if type(error).__module__.partition(".")[0] == OURS:
         return str(error)
     return f"internal error, {type(error).__name__} at {place_of(error.__traceback__)}; {REPORT}."
-
-
-def place_of(trace: TracebackType | None) -> str:
-    """Name the last line of our own code that a traceback went through."""
-    lines = [
-        (frame.f_code.co_filename, number)
-        for frame, number in traceback.walk_tb(trace)
-        if frame.f_globals.get("__name__", "").partition(".")[0] == OURS
-    ]
-    if not lines:
-        return "an unknown place"
-    file, number = lines[-1]
-    return f"{OURS}{file.rpartition(f'{os.sep}{OURS}')[2].replace(os.sep, '/')}:{number}"
 
 
 def contain() -> None:

@@ -93,7 +93,7 @@ class Feed:
     def feed(self, opened: Open, octets: bytes) -> None:
         """Take the next octets of a message."""
         self.octets += len(octets)
-        opened.reader.feed(np.frombuffer(octets, np.uint8))
+        self.recorder.mail.show(opened, opened.reader.feed, np.frombuffer(octets, np.uint8))
 
     def end(self, opened: Open) -> None:
         """Know that a message is over; its rows wait for the recorder."""
@@ -175,8 +175,8 @@ def manifest_of(feed: Feed, plan: Plan, recorder: Recorder, form: str, files: di
         "tables": {
             name: {"rows": int(recorder.tally.rows[name]), "files": files.get(name, [])} for name in sorted(plan.tables)
         },
-        "bounds": {},
-        "internal_errors": [],
+        "bounds": dict(sorted(recorder.losses.lost.items())),
+        "internal_errors": sorted(recorder.losses.faults),
     }
 
 

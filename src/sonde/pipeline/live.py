@@ -360,6 +360,7 @@ class Probe:
     def _commit(self) -> None:
         """Let what is written so far appear, with its account."""
         self._account_inputs()
+        self._count_losses()
         if self.parts is not None:
             self.parts.commit(self.account)
         elif self.account.frames or any(each["received"] for each in self.account.inputs):
@@ -376,6 +377,13 @@ class Probe:
             }
             self.ledger.append("tally", tally)
         self.account = Account()
+
+    def _count_losses(self) -> None:
+        """Say what defects cost since the last part."""
+        lost = self.recorder.losses.move(self.state, self.account) if self.recorder is not None else ""
+        if lost:
+            self.warn(f"records were lost to a defect ({lost}); the manifest's internal_errors say where.")
+            self.ledger.append("degraded", {"what": "records", "reason": f"lost to a defect: {lost}"})
 
     def _account_inputs(self) -> None:
         """Say what each interface gave since the last part."""

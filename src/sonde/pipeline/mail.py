@@ -4,7 +4,7 @@ A message is read as its octets come, and its rows are made when it is over. Wha
 time is bounded: beyond that the message that has waited longest is ended as it is.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address
 from operator import itemgetter
@@ -27,6 +27,7 @@ from sonde.dissect.mail.chunk import (
     STRIPPED,
 )
 from sonde.pipeline.lane import Batch
+from sonde.pipeline.losses import Losses
 from sonde.record.text import text_column, text_list_column
 from sonde.schema import Record, columns, null_row
 from sonde.table.flows import KEY
@@ -50,6 +51,7 @@ class Open:
     known: Connection
     first: tuple[int, int, bytes]
     is_complete: bool = True
+    is_lost: bool = False  # to a defect of ours: it is read no further, and has no rows
 
 
 @dataclass(frozen=True)
@@ -82,9 +84,9 @@ class Made:
 class MailDesk:
     """Reads the messages of a run."""
 
-    def __init__(self, own_domains: Sequence[str], keeper: "Keeper | None" = None) -> None:
+    def __init__(self, own_domains: Sequence[str], losses: Losses, keeper: "Keeper | None" = None) -> None:
         """Judge by these domains of the operator's own; content is kept only by a keeper."""
-        self.own_domains, self.keeper = own_domains, keeper
+        self.own_domains, self.losses, self.keeper = own_domains, losses, keeper
         self.open: dict[tuple[int, int], Open] = {}
         self.made: dict[type[Record], Made] = {record: Made(record) for record in (MailRecord, MailPartRecord)}
         self.given_up = 0
@@ -129,9 +131,9 @@ class MailDesk:
             if marked & LEARNT or sender >= 0:
                 self._learn(opened, batch.text, sender, marked)
             if not joined:
-                feed(opened.reader, batch.text, spans[start:end], marks[start:end])
+                self.show(opened, feed, opened.reader, batch.text, spans[start:end], marks[start:end])
             elif begin >= 0:
-                opened.reader.feed(batch.text[begin:stop])
+                self.show(opened, opened.reader.feed, batch.text[begin:stop])
             if marked & LAST:
                 self._end(name)
 
@@ -190,9 +192,25 @@ class MailDesk:
         reader = MessageReader(place.number & 0xFFFFFFFF, taker=taker)
         return Open(reader, known, (place.stamp_ns, place.number, key.tobytes()))
 
+    def show(self, opened: Open, read: Callable[..., object], *octets: Any) -> None:  # noqa: ANN401
+        """Have octets of a message read; one in which that fails is lost, and no other."""
+        if opened.is_lost:
+            return
+        try:
+            read(*octets)
+        except Exception as error:  # noqa: BLE001 - sorted out by `suffer`
+            self.losses.suffer("messages", error)
+            opened.is_lost = True
+
     def end(self, opened: Open) -> None:
         """Make the rows of a message that is over."""
-        message: Message = opened.reader.finish(opened.known, is_complete=opened.is_complete)
+        if opened.is_lost:
+            return
+        try:
+            message: Message = opened.reader.finish(opened.known, is_complete=opened.is_complete)
+        except Exception as error:  # noqa: BLE001 - sorted out by `suffer`
+            self.losses.suffer("messages", error)
+            return
         self.made[MailRecord].add(message.fields, opened.first)
         for part in message.parts:
             self.made[MailPartRecord].add(part, opened.first)

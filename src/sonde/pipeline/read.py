@@ -192,7 +192,8 @@ def read_captures(
 
             totals = read_all(plan, captures, key, recorder.consume, settle, progress, open_source, recorder.rehearse)
             recorder.finish()
-            totals.bounds["messages_given_up"] = recorder.mail.given_up
+            totals.bounds |= {"messages_given_up": recorder.mail.given_up, **recorder.losses.lost}
+            totals.faults += sorted(recorder.losses.faults)
             files = sink.close()
         manifest = prepared.manifest = _manifest(plan, totals, recorder, files, captures, form, digest=digest)
         if keeper is not None:

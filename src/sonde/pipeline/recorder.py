@@ -4,6 +4,7 @@ import itertools
 import os
 import threading
 from collections import Counter
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,7 @@ from sonde.content import MailPartRecord, MailRecord
 from sonde.dissect import Dissector
 from sonde.pipeline.gather import place_rows
 from sonde.pipeline.lane import Batch, Yield
+from sonde.pipeline.losses import Losses
 from sonde.pipeline.mail import MailDesk, rehearse_mail
 from sonde.pipeline.plan import Plan, all_records, table_columns
 from sonde.pipeline.tally import Tally, add_hosts, new_sums
@@ -51,7 +53,8 @@ class Recorder:
         self.written: dict[str, set[tuple[Any, ...]]] = {}
         self.flows: list[Rows] = []
         self.titles: list[str | None] = [item.name for item in plan.applications.items]
-        self.mail = MailDesk(plan.gate.policy.mail_domains, keeper)
+        self.losses = Losses()
+        self.mail = MailDesk(plan.gate.policy.mail_domains, self.losses, keeper)
         self.tally = Tally(new_sums(len(plan.protocol_names), len(self.titles)))
 
     def rehearse(self) -> None:
@@ -138,7 +141,17 @@ class Recorder:
         rows, keys, values = self.mail.drain(record)
         if not len(rows) or name not in self.plan.tables:
             return
-        kinds = declared(record)
+        for permitted in self.losses.salvage(
+            len(rows),
+            lambda part: self._permit_mail(
+                record, rows[part], keys[part], {each: column[part] for each, column in values.items()}
+            ),
+        ):
+            self._write(permitted)
+
+    def _permit_mail(self, record: type[Record], rows: Rows, keys: Rows, values: dict[str, Sequence[Any]]) -> Permitted:
+        """Build the records of messages and lead them through the gate."""
+        name, kinds = table_name(record), declared(record)
         wanted = {each for each, field in kinds.items() if self.plan.gate.keeps(name, each, field)}
         made = build_columns(
             record, rows, NO_OCTETS, keys, seed=self.plan.seed, names=wanted,
@@ -149,7 +162,7 @@ class Recorder:
             if unknown.any():
                 made[f"{side}_ip"] = without(made[f"{side}_ip"], unknown)
                 made[f"{side}_port"] = without(made[f"{side}_port"], unknown)
-        self._write(self.plan.gate.permit(name, {each: made[each] for each in kinds if each in made}, kinds))
+        return self.plan.gate.permit(name, {each: made[each] for each in kinds if each in made}, kinds)
 
     def take_counts(self) -> None:
         """Know how many rows of messages wait, where they came by no capture."""
@@ -168,7 +181,8 @@ class Recorder:
         self._name_flows(rows)
         self.tally.add(rows)
         if "flows" in self.plan.tables:
-            self._write(self._permit_flows(rows))
+            for permitted in self.losses.salvage(len(rows), lambda part: self._permit_flows(rows[part])):
+                self._write(permitted)
 
     def _permit_flows(self, rows: Rows) -> Permitted:
         kinds = declared(FlowRecord, is_flows=True)
@@ -193,11 +207,13 @@ class Recorder:
         if name in dissector.distinct:
             fresh = self._first_of_each(name, rows, text, dissector.distinct[name])
             rows, keys = rows[fresh], keys[fresh]
-        permitted = self._permit(dissector, record, rows, text, keys)
-        self._write(permitted)
-        for column in columns(record):
-            if column.field.names_application == "host" and column.name in permitted.batch.schema.names:
-                self._count_names(permitted.batch[column.name])
+        for permitted in self.losses.salvage(
+            len(rows), lambda part: self._permit(dissector, record, rows[part], text, keys[part])
+        ):
+            self._write(permitted)
+            for column in columns(record):
+                if column.field.names_application == "host" and column.name in permitted.batch.schema.names:
+                    self._count_names(permitted.batch[column.name])
 
     def _permit(self, dissector: Dissector, record: type[Record], rows: Rows, text: Wire, keys: Rows) -> Permitted:
         """Build the records of one table and lead them through the gate."""
