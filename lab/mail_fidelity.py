@@ -16,6 +16,7 @@ import sys
 import tempfile
 from email.message import EmailMessage
 from pathlib import Path
+from typing import Any
 
 import mail_exchange
 
@@ -74,7 +75,7 @@ def broken(octets: bytes, chance: random.Random) -> bytes:
     return changes[way]()
 
 
-def said_by_email(octets: bytes) -> dict[str, object]:
+def said_by_email(octets: bytes) -> dict[str, Any]:
     """Say with Python's `email` what a message holds."""
     found = email.message_from_bytes(octets)
     parts = []
@@ -162,7 +163,11 @@ def main() -> int:
             wrong = [name for name, value in theirs.items() if not is_same(value, ours[name])]
             if wrong:
                 differing.append((number, ", ".join(wrong)))
-        told = {"sent": count, "distinct": len({hashlib.sha256(each).digest() for each in sent}), "found": len(found)}
+        told: dict[str, object] = {
+            "sent": count,
+            "distinct": len({hashlib.sha256(each).digest() for each in sent}),
+            "found": len(found),
+        }
         told |= {"differing": len(differing), "undecoded by email": undecided, "which": differing[:40]}
         print(json.dumps(told))
         if "--keep" in sys.argv:

@@ -178,7 +178,7 @@ def test_large_messages_are_kept_whole(place: Path, ssh_keys, capsys, monkeypatc
 
 def test_a_head_that_does_not_end_is_not_waited_for(monkeypatch) -> None:
     monkeypatch.setattr(keeping, "MOST_HELD", 100)
-    keeper = keeping.Keeper(vault=None)  # type: ignore[arg-type] - it is not asked
+    keeper = keeping.Keeper(vault=None)  # it is not asked
     taker = keeper.taker("smtp", ip_address(SERVER), [])
     for _ in range(4):
         taker.raw(memoryview(b"X: y\r\n" * 10))
@@ -231,7 +231,7 @@ class Failing:
 def test_where_the_vault_fails_records_go_on_and_content_does_not() -> None:
     said: list[str] = []
     vault = Failing()
-    keeper = keeping.Keeper(vault, lost=said.append)  # type: ignore[arg-type] - as much of one as is asked for
+    keeper = keeping.Keeper(vault, lost=said.append)  # as much of one as is asked for
     for _ in range(2):
         taker = keeper.taker("smtp", ip_address(SERVER), [])
         taker.raw(memoryview(b"X: y\r\n\r\nz"))
@@ -241,7 +241,7 @@ def test_where_the_vault_fails_records_go_on_and_content_does_not() -> None:
     assert said == [f"{full} No content is kept any more."]
     assert vault.closed
     with pytest.raises(VaultError, match="cannot be written"):
-        keeping.Keeper(Failing()).begin(taker.place, "bodies")  # type: ignore[arg-type] - as above
+        keeping.Keeper(Failing()).begin(taker.place, "bodies")
 
 
 def test_a_full_house_is_counted(place: Path, ssh_keys, capsys, monkeypatch) -> None:  # noqa: F811

@@ -8,7 +8,8 @@ import pytest
 
 from sonde.dissect.secure_shell.choices import complete, read_lists
 from sonde.dissect.ssh import DISSECTOR, SshRecord
-from sonde.table.out import LENGTH_BITS, NO_TEXT
+from sonde.schema import NO_TEXT
+from sonde.table.out import LENGTH_BITS
 from tests.bench import Sample, trial
 
 CLIENT, SERVER = b"SSH-2.0-Example_1.0 with comment\r\n", b"SSH-2.0-Server_2\r\n"

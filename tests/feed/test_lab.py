@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import random
 import signal
 import subprocess
 import sys
@@ -58,7 +59,7 @@ def test_postfix_tells_its_filter(tmp_path: Path, monkeypatch, ssh_keys, capsys)
     (tmp_path / "signers").write_text(f"alice {public(ssh_keys['alice'])}\n")
     assert run(capsys, f"policy sign office.toml --key {ssh_keys['alice']}")[0] == 0
     (tmp_path / "sent").mkdir()
-    chance = mail_fidelity.random.Random(11)
+    chance = random.Random(11)
     sent = [mail_fidelity.compose(chance, 4 * number) for number in range(15)]  # none of them broken
     for number, octets in enumerate(sent):
         (tmp_path / f"sent/{number:03}.eml").write_bytes(octets)

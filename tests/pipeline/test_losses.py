@@ -10,13 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sonde.content import MessageReader
-from sonde.pipeline import losses, recorder
+from sonde.pipeline import losses
 from sonde.pipeline.feed import read_messages
 from sonde.pipeline.losses import MOST_APART, MOST_TOLD, Losses
 from sonde.pipeline.parts import Account
 from sonde.pipeline.read import make_plan, read_captures
 from sonde.pipeline.state import State
 from sonde.policy import PolicyError
+from sonde.record import build_columns
 from tests.maker import conversation, write_pcap
 
 SECRET = "what was read"
@@ -129,15 +130,14 @@ def test_stored_messages_likewise(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
 
 def test_a_row_that_strikes_a_defect_costs_no_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    build = recorder.build_columns
 
     def broken(record: Any, rows: Any, *args: Any, **more: Any) -> Any:
-        made = build(record, rows, *args, **more)
+        made = build_columns(record, rows, *args, **more)
         if "path" in made and "/1" in made["path"].to_pylist():
             raise OverflowError(SECRET)
         return made
 
-    monkeypatch.setattr(recorder, "build_columns", broken)
+    monkeypatch.setattr("sonde.pipeline.recorder.build_columns", broken)
     messages: list[tuple[int, bytes | int]] = []
     for number in range(5):
         messages += [(0, b"GET /%d HTTP/1.1\r\nHost: a.example\r\n\r\n" % number)]
