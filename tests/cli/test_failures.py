@@ -44,7 +44,7 @@ def test_an_error_within_repeats_nothing(
     def broken(*args: object, **terms: object) -> None:
         fault()
 
-    monkeypatch.setattr(recorder, "build_columns", broken)
+    monkeypatch.setattr(recorder, "ordered_rows", broken)
     assert main(["read", str(tmp_path / "a.pcap"), "-o", str(tmp_path / "out")]) == 1
     shown = "".join(capfd.readouterr())
     assert CANARY not in shown
@@ -52,6 +52,24 @@ def test_an_error_within_repeats_nothing(
     assert "internal error" in shown
     assert "sonde/pipeline/recorder.py:" in shown
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_rows_that_are_lost_are_told_and_not_repeated(
+    fault, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    write_pcap(tmp_path / "a.pcap", conversation(HTTP, stream=True))
+
+    def broken(*args: object, **terms: object) -> None:
+        fault()
+
+    monkeypatch.setattr(recorder, "build_columns", broken)
+    assert main(["read", str(tmp_path / "a.pcap"), "-o", str(tmp_path / "out")]) == 0
+    shown = "".join(capfd.readouterr())
+    assert "rows lost 1" in shown
+    assert "our defects" in shown
+    assert "sonde/pipeline/recorder.py:" in shown
+    assert CANARY not in shown + (tmp_path / "out/manifest.json").read_text()
 
 
 def test_an_error_of_a_thread_repeats_nothing(capfd: pytest.CaptureFixture[str]) -> None:
