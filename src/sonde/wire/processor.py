@@ -51,14 +51,20 @@ class Block:
         function = cgutils.get_or_insert_function(self.builder.module, kind, f"llvm.x86.{name}")
         return self.builder.call(function, args)
 
-    def clear_upper(self) -> None:
+    def clear_upper(self, *vectors: Any) -> tuple[Any, ...]:
         """Clear the upper halves of wide registers (VZEROUPPER), which loading words or the caller left in use.
 
         SHA instructions have no VEX encoding: Golden Cove takes some 200 cycles for each while upper halves are in use.
+        The vectors pass through, so that whatever makes them of wide registers stands before.
         """
-        if "avx" in features():
-            kind = ir.FunctionType(ir.VoidType(), [])
-            self.builder.call(cgutils.get_or_insert_function(self.builder.module, kind, "llvm.x86.avx.vzeroupper"), [])
+        if "avx" not in features():
+            return vectors
+        llvm.initialize_native_asmparser()
+        kind = ir.LiteralStructType([FOUR] * len(vectors))
+        same = ",".join(["=x"] * len(vectors) + [str(place) for place in range(len(vectors))])
+        function = ir.InlineAsm(ir.FunctionType(kind, [FOUR] * len(vectors)), "vzeroupper", same, side_effect=True)
+        made = self.builder.call(function, vectors)
+        return tuple(self.builder.extract_value(made, place) for place in range(len(vectors)))
 
     def schedule(self, group: int, words: list[Any], following: Callable[..., Any]) -> Any:
         """Give the next four words of a message, made of the last sixteen from the fifth group on."""
@@ -72,7 +78,7 @@ def sha256_block(block: Block) -> None:
     """Take a block into a state: arrays of 8 and 16 words (SHA256RNDS2, SHA256MSG1, SHA256MSG2)."""
     add, first, second = block.builder.add, block.load(0, 0), block.load(0, 4)
     words = [block.load(1, 4 * group) for group in range(4)]
-    block.clear_upper()
+    first, second, *words = block.clear_upper(first, second, *words)
 
     def following(*past: Any) -> Any:
         mixed = add(block.call("sha256msg1", past[0], past[1]), block.pick(past[2], past[3], (1, 2, 3, 4)))
@@ -95,7 +101,7 @@ def sha1_block(block: Block) -> None:
     add, xor, turned = block.builder.add, block.builder.xor, (3, 2, 1, 0)
     first, rest = block.load(0, 0), block.load(0, 4)
     words = [block.pick(word, word, turned) for word in (block.load(1, 4 * group) for group in range(4))]
-    block.clear_upper()
+    first, rest, *words = block.clear_upper(first, rest, *words)
 
     def following(*past: Any) -> Any:
         return block.call("sha1msg2", xor(block.call("sha1msg1", past[0], past[1]), past[2]), past[3])
