@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sonde.wire import KernelFault, copy, kernel, le16, le32, put64, u8, u16, u24, u32, u48, u64
+from sonde.wire import KernelFault, copy, kernel, le16, le32, prefetch, put64, u8, u16, u24, u32, u48, u64
 from sonde.wire.hash import fold
 
 
@@ -42,6 +42,20 @@ def copy_some(source: Any, at: int, end: int, target: Any, put: int) -> int:
 def put_some(words: Any, target: Any, at: int) -> int:
     """Write the first word, and give the place behind."""
     return put64(target, at, words[0])
+
+
+@kernel
+def hint_at(wire: Any, at: int) -> int:
+    """Hint at an octet, and give the first."""
+    prefetch(wire, at)
+    return u8(wire, 0)
+
+
+@pytest.mark.parametrize("at", [0, 7, 8, -1, 1 << 20, 1 << 62, -(1 << 63)])
+def test_a_hint_changes_nothing_wherever_it_points(at: int) -> None:
+    octets = np.arange(5, 13, dtype=np.uint8)
+    assert hint_at(octets, at) == 5
+    assert octets.tolist() == list(range(5, 13))
 
 
 @given(st.integers(0, (1 << 64) - 1), st.integers(0, 8))

@@ -26,9 +26,9 @@ from sonde.table.flows import FRAGMENT_OVERLAP, Flows
 from sonde.table.frames import FRAME
 from sonde.table.packets import DROPS, FRAGMENT_BAD, OUT_OF_SCOPE, PACKET
 from sonde.table.streams import Streams
-from sonde.wire import WARM_OCTETS, Int, Ints, Row, Rows, Wire, kernel, warm
+from sonde.wire import CACHE_LINE, Int, Ints, Row, Rows, Wire, kernel, prefetch
 
-NUMBER, TOUCHED = range(2)  # places in `lane`; for the second see `warm`
+AHEAD_FRAMES = 16  # whose headers are fetched from memory meanwhile
 RAW_IP = 101  # link type of a datagram put together from fragments
 
 
@@ -48,7 +48,7 @@ class Shard(NamedTuple):
     chosen: Ints  # of reassemble
     undecoded: Ints  # frames that decode dropped; the same in every lane
     drops: Ints  # what was dropped of this lane's own
-    lane: Ints
+    lane: Ints  # its number
     scope: Scope  # declared networks
 
 
@@ -71,7 +71,7 @@ def new_shard(
         overlaps,
         np.zeros(len(DROPS), np.int64),
         np.zeros(len(DROPS), np.int64),
-        np.array([lane, 0], np.int64),
+        np.array([lane], np.int64),
         scope,
     )
 
@@ -79,12 +79,12 @@ def new_shard(
 @kernel
 def carry_frames(wire: Wire, frames: Rows, first: Int, until: Int, shard: Shard, turns: Rows) -> None:
     """Carry the frames of a block up to a number through to turns, from the place on that chosen[PROGRESS] keeps."""
-    warmed = np.int64(0)
     for number in range(shard.chosen[PROGRESS], min(until, len(frames))):
         shard.chosen[PROGRESS] = number + 1
-        if frames[number]["at"] >= warmed:
-            warmed = frames[number]["at"] + WARM_OCTETS
-            shard.lane[TOUCHED] += warm(wire, frames[number]["at"], warmed)
+        if number + AHEAD_FRAMES < len(frames):
+            ahead = frames[number + AHEAD_FRAMES]["at"]
+            prefetch(wire, ahead)
+            prefetch(wire, ahead + CACHE_LINE)
         work = (shard.settings, shard.cursor)
         count = decode_frame(wire, frames[number], first + number, (shard.packets, 0), shard.undecoded, work)
         if len(shard.scope.high) and count > 0 and not in_scope(shard.packets, count, shard.scope):
@@ -95,7 +95,7 @@ def carry_frames(wire: Wire, frames: Rows, first: Int, until: Int, shard: Shard,
             packet = shard.packets[row]
             row += 1
             if packet["fragment"] == 0:
-                if packet["lane"] == shard.lane[NUMBER]:
+                if packet["lane"] == shard.lane[0]:
                     carry_packet(wire, packet, shard, turns)
                     if is_whole and shard.fragments.choice[OVERLAPPED] and packet["flow"] >= 0:
                         shard.flows.rows[packet["flow"]]["oddities"] |= FRAGMENT_OVERLAP

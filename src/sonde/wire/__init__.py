@@ -15,6 +15,7 @@ from sonde.wire.kept import cache_folder, keep, recall
 from sonde.wire.machine import KernelFault
 from sonde.wire.meanwhile import Meanwhile, interpreting
 from sonde.wire.read import (
+    CACHE_LINE,
     NO_TIME,
     WARM_OCTETS,
     Int,
@@ -30,6 +31,7 @@ from sonde.wire.read import (
     le32,
     lower,
     octets,
+    prefetch,
     put64,
     seq_diff,
     starts,
@@ -46,6 +48,7 @@ from sonde.wire.read import (
 from sonde.wire.search import find_like, find_octet
 
 __all__ = [
+    "CACHE_LINE",
     "FAULTS",
     "INTERPRETED",
     "NO_TIME",
@@ -80,6 +83,7 @@ __all__ = [
     "lower",
     "octets",
     "package_stamp",
+    "prefetch",
     "put64",
     "recall",
     "seq_diff",

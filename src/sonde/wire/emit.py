@@ -1,4 +1,4 @@
-"""Instructions that Numba has no words for: wide loads and a store, a 128-bit product, a block copy, a call.
+"""Instructions that Numba has no words for: wide loads and a store, a 128-bit product, a block copy, a hint, a call.
 
 Each is written as LLVM IR with its own bounds check, which raises IndexError like
 Numba's. `type_of("u32")` is what Numba takes a call of the kernel `u32` for. Imported only
@@ -17,6 +17,7 @@ from numba.core.typing.templates import infer, make_intrinsic_template
 from sonde.wire import processor
 
 I8, I32, I64, I128 = ir.IntType(8), ir.IntType(32), ir.IntType(64), ir.IntType(128)
+READ, KEEP_NEAR, DATA = 0, 3, 1  # what `llvm.prefetch` is for
 
 
 def _check(context: Any, builder: Any, array: Any, at: Any, size: Any) -> None:
@@ -128,6 +129,23 @@ def _call_at() -> Any:
     return call_at
 
 
+def _prefetch() -> Any:
+    """Make the hint that an octet will be read soon; one that is none is no error."""
+
+    def prefetch(typing: Any, wire: Any, at: Any) -> Any:
+        def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            place = context.cast(builder, args[1], signature.args[1], types.int64)
+            _, pointer = _octets(context, builder, signature.args[0], args[0], place)
+            kind = ir.FunctionType(ir.VoidType(), [I8.as_pointer(), I32, I32, I32])
+            hint = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0")
+            builder.call(hint, [pointer, I32(READ), I32(KEEP_NEAR), I32(DATA)])
+            return context.get_dummy_value()
+
+        return types.none(wire, at), generate
+
+    return prefetch
+
+
 MAKERS: dict[str, Callable[[], Any]] = {
     "u8": lambda: _reader(1, little=False, result=types.int64),
     "u16": lambda: _reader(2, little=False, result=types.int64),
@@ -141,6 +159,7 @@ MAKERS: dict[str, Callable[[], Any]] = {
     "fold": _fold,
     "copy": _copy,
     "call_at": _call_at,
+    "prefetch": _prefetch,
 }
 
 

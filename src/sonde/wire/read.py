@@ -141,6 +141,11 @@ def warm(wire: Wire, at: Int, end: Int) -> Int:
     return total
 
 
+@kernel(emit="prefetch")
+def prefetch(wire: Wire, at: Int) -> None:
+    """Have the processor fetch the cache line of an octet that will be read soon: a hint, which changes nothing."""
+
+
 @kernel(emit="put64")
 def put64(target: Wire, at: Int, value: np.uint64) -> Int:
     """Write a 64-bit number; give the place behind."""
