@@ -7,7 +7,8 @@ import pyarrow as pa
 import pytest
 
 from sonde.cli.main import main
-from sonde.pipeline import recorder
+from sonde.pipeline import join, recorder
+from sonde.pipeline.tally import Tally
 from sonde.sink import FORMATS, open_sink
 from tests.maker import conversation, write_pcap
 
@@ -35,22 +36,23 @@ def decode_error() -> None:
 FAULTS = [value_error, key_error, arrow_error, decode_error]
 
 
+@pytest.mark.parametrize(("struck", "name", "file"), [(join, "in_order", "join"), (Tally, "add", "recorder")])
 @pytest.mark.parametrize("fault", FAULTS)
 def test_an_error_within_repeats_nothing(
-    fault, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+    struck, name, file, fault, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     write_pcap(tmp_path / "a.pcap", conversation(HTTP, stream=True))
 
     def broken(*args: object, **terms: object) -> None:
         fault()
 
-    monkeypatch.setattr(recorder, "ordered_rows", broken)
+    monkeypatch.setattr(struck, name, broken)
     assert main(["read", str(tmp_path / "a.pcap"), "-o", str(tmp_path / "out")]) == 1
     shown = "".join(capfd.readouterr())
     assert CANARY not in shown
     assert "Traceback" not in shown
     assert "internal error" in shown
-    assert "sonde/pipeline/recorder.py:" in shown
+    assert f"sonde/pipeline/{file}.py:" in shown
     assert not (tmp_path / "out").exists()
 
 

@@ -10,9 +10,7 @@ import sys
 import threading
 from contextlib import suppress
 
-from sonde.pipeline.losses import OURS, place_of
-
-REPORT = "what was being read is not repeated here; please report this line"
+from sonde.pipeline.losses import OURS, defect
 
 
 def fail(text: str, status: int) -> int:
@@ -28,7 +26,7 @@ def sentence(error: BaseException) -> str:
         return f"{error.filename}: {reason}." if error.filename else f"{reason}."
     if type(error).__module__.partition(".")[0] == OURS:
         return str(error)
-    return f"internal error, {type(error).__name__} at {place_of(error.__traceback__)}; {REPORT}."
+    return defect(error)
 
 
 def contain() -> None:

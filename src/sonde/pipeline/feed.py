@@ -98,7 +98,6 @@ class Feed:
     def end(self, opened: Open) -> None:
         """Know that a message is over; its rows wait for the recorder."""
         self.recorder.mail.end(opened)
-        self.recorder.take_counts()
 
     def lose(self, opened: Open) -> None:
         """Know that the rest of a message will not come."""

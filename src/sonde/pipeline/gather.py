@@ -15,7 +15,7 @@ from sonde.table.flows import (
     take_key,
 )
 from sonde.table.out import DONE, FLOW_WORD, WORD, Layout, Pool, put_back
-from sonde.wire import Int, Ints, Rows, Wire, copy, kernel
+from sonde.wire import Rows, Wire, copy, kernel
 
 
 @kernel
@@ -42,11 +42,4 @@ def gather(pool: Pool, layout: Layout, names: Names, flows: Flows, taken: Wire, 
     put_back(pool)
 
 
-@kernel
-def place_rows(rows: Wire, octets: Int, places: Ints, whole: Wire) -> None:
-    """Copy rows of so many octets each to its place in `whole`."""
-    for row in range(len(places)):
-        copy(rows, row * octets, (row + 1) * octets, whole, places[row] * octets)
-
-
-__all__ = ["gather", "place_rows"]
+__all__ = ["gather"]

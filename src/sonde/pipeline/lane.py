@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -68,6 +68,9 @@ from sonde.table.streams import AHEAD, AHEAD_REFUSED, HELD_REFUSED, NO_STREAM, T
 from sonde.table.turns import AGAIN, TURN
 from sonde.wire import Calls, Compilers, Ints, Kernel, Meanwhile, Rows, Task, Wire, forget, interpreting
 
+if TYPE_CHECKING:
+    from sonde.pipeline.join import Joined
+
 STREAM_BUDGET = 64 << 20  # octets held back for all streams of a lane
 MOST_STREAMS = 1 << 18  # flows under inspection at the same time
 FIRST_CONNS = 1 << 12
@@ -113,6 +116,8 @@ class Yield:
     octets: int = 0
     last_ns: int = 0
     lane: int = 0
+    #: Rows of blocks before that another process joined for the recorder (see `apart`).
+    joined: "list[Joined]" = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -275,7 +280,7 @@ class Lane:
         shard.undecoded[FRAGMENT_INCOMPLETE] += int(count_pending(shard.fragments))
         slots, latest = open_slots(shard.flows), int(shard.flows.count[LATEST])
         for first in range(0, max(1, len(slots)), ENDED_AT_ONCE):
-            made = Yield([], shard.flows.rows[:0], np.zeros(len(DROPS), np.int64))
+            made = Yield([], shard.flows.rows[:0], np.zeros(len(DROPS), np.int64), lane=self.number)
             self._begin(0)
             ended, nothing = np.sort(slots[first : first + ENDED_AT_ONCE]), np.zeros(1, np.uint8)
             calls = Calls()
@@ -469,6 +474,11 @@ class Lane:
                 for name, place in (("no_row", NO_ROW), ("no_text_room", NO_ROOM), ("text_cut", CUT_TEXT)):
                     found[name] = found.get(name, 0) + int(out.count[place])
         return found
+
+
+def room_of_own(octets: int) -> Wire:
+    """Give memory of this process."""
+    return np.empty(octets, np.uint8)
 
 
 def _is_used(pool: Pool) -> bool:

@@ -316,7 +316,7 @@ class Probe:
         for outlet in self.outlets:
             tell_outlet(state, outlet)
         state.audit_entries = self.ledger.size or state.audit_entries
-        state.queues["records"] = sum(self.recorder.waiting.values()) if self.recorder is not None else 0
+        state.queues["records"] = self.recorder.waiting if self.recorder is not None else 0
         self.ledger.beat()
         back_ns = self.clock.set_back_ns()
         if back_ns:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from sonde.pipeline.state import State
 
 OURS = "sonde"
+REPORT = "what was being read is not repeated here; please report this line"
 MOST_TOLD = 20  # kinds of faults of a run; all are counted
 MOST_APART = 64  # rows of one batch that are found one by one; where more fail, so do all that are left
 
@@ -81,6 +82,11 @@ def is_defect(error: Exception) -> bool:
     return not is_told and not isinstance(error, (OSError, MemoryError))
 
 
+def defect(error: BaseException) -> str:
+    """Tell a user of a defect."""
+    return f"internal error, {type(error).__name__} at {place_of(error.__traceback__)}; {REPORT}."
+
+
 def place_of(trace: TracebackType | None) -> str:
     """Name the last line of our own code that a traceback went through."""
     lines = [
@@ -94,4 +100,4 @@ def place_of(trace: TracebackType | None) -> str:
     return f"{OURS}{file.rpartition(f'{os.sep}{OURS}')[2].replace(os.sep, '/')}:{number}"
 
 
-__all__ = ["OURS", "Losses", "is_defect", "place_of"]
+__all__ = ["OURS", "Losses", "defect", "is_defect", "place_of"]

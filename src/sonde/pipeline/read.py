@@ -3,8 +3,10 @@
 import hashlib
 import os
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,11 +14,11 @@ import sonde
 from sonde.flow import Limits
 from sonde.identify import Applications
 from sonde.pipeline.account import accept_policy
+from sonde.pipeline.apart import Apart, may_fork
+from sonde.pipeline.lane import Yield
 from sonde.pipeline.places import keys_folder
 from sonde.pipeline.plan import MIB, Plan, PlanError, choose_tables, registry
-from sonde.pipeline.recorder import Recorder, schema_of
-from sonde.pipeline.run import Totals, read_all
-from sonde.pipeline.tally import Tally
+from sonde.pipeline.run import Totals, carry_all, give_memory_back, take_all
 from sonde.pipeline.whole import OutputError, whole
 from sonde.policy import Gate, Keys, Policy
 from sonde.policy.terms import KEEP
@@ -26,7 +28,10 @@ from sonde.table.packets import DROPS
 
 if TYPE_CHECKING:
     from sonde.audit import AuditLog
+    from sonde.pipeline.join import Joined
     from sonde.pipeline.keeping import Keeper
+    from sonde.pipeline.recorder import Recorder
+    from sonde.pipeline.tally import Tally
 
 CAPTURE_ENDINGS = (".pcap", ".pcapng", ".cap", ".dmp", ".ntar")
 PACKINGS = ("", ".gz", ".zst", ".xz", ".bz2")
@@ -39,7 +44,7 @@ class Reading:
     folder: Path
     manifest: dict[str, Any]
     totals: Totals
-    tally: Tally
+    tally: "Tally"
     plan: Plan
     seconds: float
     damaged: bool = field(default=False)
@@ -177,21 +182,25 @@ def read_captures(
     if form not in FORMATS:
         raise OutputError(f"There is no format {form!r}; there are {', '.join(FORMATS)}.")
     began = time.monotonic()
+    give_memory_back()
     captures = find_captures(paths)
     plan.gate.keys.destroy_expired()
-    with whole(out, audit) as prepared:
+    key = int.from_bytes(os.urandom(8), "big")
+    with whole(out, audit) as prepared, _carrier(plan, captures, key) as carried:
+        from sonde.pipeline.recorder import Recorder, schema_of  # noqa: PLC0415 - lanes are at work meanwhile
+
         schemas = {name: schema_of(plan, name) for name in sorted(plan.tables)}
         with Behind(open_sink(form, prepared.aside, schemas)) as sink:
             recorder = Recorder(plan, sink, keeper)
-            key = int.from_bytes(os.urandom(8), "big")
 
             def settle() -> None:
                 recorder.settle()
                 if audit is not None:
                     audit.beat()
 
-            totals = read_all(plan, captures, key, recorder.consume, settle, progress, open_source, recorder.rehearse)
-            recorder.finish()
+            totals = Totals()
+            take_all(carried.blocks(totals, progress), totals, recorder.consume, settle)
+            recorder.finish(carried.rest(totals))
             totals.bounds |= {"messages_given_up": recorder.mail.given_up, **recorder.losses.lost}
             totals.faults += sorted(recorder.losses.faults)
             files = sink.close()
@@ -202,10 +211,44 @@ def read_captures(
     return Reading(out, manifest, totals, recorder.tally, plan, time.monotonic() - began, damaged)
 
 
+class _Here:
+    """Carries captures in threads of this process; else as `Apart`."""
+
+    def __init__(self, plan: Plan, captures: list[str], key: int) -> None:
+        """Keep what to do; it begins when blocks are asked for."""
+        self.plan, self.captures, self.key = plan, captures, key
+
+    def blocks(self, totals: Totals, progress: Callable[[int, int], None]) -> Generator[list[Yield], None, None]:
+        """Give what lanes made of each block."""
+        rehearse = partial(_rehearse, self.plan)
+        return carry_all(self.plan, self.captures, self.key, totals, progress, open_source, rehearse)
+
+    def rest(self, totals: Totals) -> Iterator[list["Joined"]]:  # noqa: ARG002 - they are complete
+        """Give nothing: the recorder joins rows itself."""
+        return iter(())
+
+
+@contextmanager
+def _carrier(plan: Plan, captures: list[str], key: int) -> Iterator[Apart | _Here]:
+    """Begin to carry captures, in a process of its own where one can be had."""
+    if may_fork():
+        with Apart(plan, captures, key, open_source, partial(_rehearse, plan)) as apart:
+            yield apart
+        return
+    yield _Here(plan, captures, key)
+
+
+def _rehearse(plan: Plan) -> None:
+    """Have the kernels compiled with which records are built; in a process for this."""
+    from sonde.pipeline.recorder import rehearse_records  # noqa: PLC0415 - most runs need it not
+
+    rehearse_records(plan)
+
+
 def _manifest(
     plan: Plan,
     totals: Totals,
-    recorder: Recorder,
+    recorder: "Recorder",
     files: dict[str, list[str]],
     captures: list[str],
     form: str,

@@ -1,11 +1,10 @@
 """What lanes yield -> batches through the gate into the sink, and the counts for the summary."""
 
-import itertools
 import os
 import threading
-from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,8 +12,8 @@ import pyarrow as pa
 
 from sonde.content import MailPartRecord, MailRecord
 from sonde.dissect import Dissector
-from sonde.pipeline.gather import place_rows
-from sonde.pipeline.lane import Batch, Yield
+from sonde.pipeline.join import ROWS_A_BATCH, Joined, Joiner
+from sonde.pipeline.lane import Yield, room_of_own
 from sonde.pipeline.losses import Losses
 from sonde.pipeline.mail import MailDesk, rehearse_mail
 from sonde.pipeline.plan import Plan, all_records, table_columns
@@ -23,7 +22,8 @@ from sonde.record import FlowRecord, Names, build_columns, declared, flow_column
 from sonde.schema import Record, columns, row_dtype, table_name
 from sonde.sink import Sink
 from sonde.table.arrow import without
-from sonde.table.flows import BY_IP_PROTOCOL, FLOW, KEY
+from sonde.table.fieldwise import Fieldwise, in_order
+from sonde.table.flows import FLOW, KEY, name_flows
 from sonde.table.out import LENGTH_BITS, LENGTH_MASK, SPAN_KINDS, layout_of, shift_spans
 from sonde.table.permitted import Permitted
 from sonde.table.texts import distinct, repeated
@@ -32,9 +32,6 @@ from sonde.wire import Rows, Wire
 if TYPE_CHECKING:
     from sonde.pipeline.keeping import Keeper
 
-# A table is written when so many rows of it wait, or rows with so many octets of text.
-ROWS_A_BATCH = 1 << 14
-TEXT_A_BATCH = 4 << 20
 MOST_DISTINCT = 1 << 17  # values remembered of a table that tells each only once
 NO_OCTETS: Wire = np.empty(1, np.uint8)
 MAIL_TABLES = frozenset(("mail", "mail_part"))
@@ -46,12 +43,9 @@ class Recorder:
     def __init__(self, plan: Plan, sink: Sink, keeper: "Keeper | None" = None) -> None:
         """Write what the plan wants to `sink`, through the plan's gate; content of mail goes to a keeper, if any."""
         self.plan, self.sink = plan, sink
-        self.batches: dict[str, list[Batch]] = {}
-        self.waiting: Counter[str] = Counter()
-        self.text: Counter[str] = Counter()
+        self.joiner = Joiner(plan, room_of_own)
         self.naming = threading.Lock()
         self.written: dict[str, set[tuple[Any, ...]]] = {}
-        self.flows: list[Rows] = []
         self.titles: list[str | None] = [item.name for item in plan.applications.items]
         self.losses = Losses()
         self.mail = MailDesk(plan.gate.policy.mail_domains, self.losses, keeper)
@@ -61,8 +55,9 @@ class Recorder:
         """Build records of nothing and write none, so that the kernels for it are compiled."""
         text, keys = np.empty(1, np.uint8), np.empty(0, KEY)
         shift_spans(np.empty(0, np.int64), layout_of(MailRecord), 0)
-        self.tally.add(np.empty(0, FLOW))
-        self._permit_flows(np.empty(0, FLOW))
+        none = np.empty(0, FLOW)
+        name_flows(none, self.plan.by_ip_protocol, self.plan.by_tunnel)
+        self._flush_flows(in_order([none], np.empty(0, np.int64), room_of_own))
         for dissector in self.plan.dissectors:
             for record in dissector.records:
                 if table_name(record) in self.plan.tables:
@@ -75,65 +70,71 @@ class Recorder:
             rehearse_mail()
 
     def consume(self, made: Yield) -> None:
-        """Take what a lane made of a block."""
+        """Take what a lane made of a block, and write what was joined before it came here."""
         for batch in made.batches:
             if batch.record.feeds:
-                self._take_mail(batch)
-                continue
-            name = table_name(batch.record)
-            self.batches.setdefault(name, []).append(batch)
-            self.waiting[name] += len(batch.rows)
-            self.text[name] += batch.added
-        if len(made.flows):
-            self.flows.append(made.flows)
-            self.waiting["flows"] += len(made.flows)
-
-    def _take_mail(self, batch: Batch) -> None:
-        self.mail.take(batch)
-        self.take_counts()
+                self.mail.take(batch)
+        self.joiner.take(made)
+        self._flush_all_joined(made.joined)
 
     def settle(self) -> None:
         """Write what is enough for a batch; called between blocks, so that lanes make no difference."""
-        for name, rows in list(self.waiting.items()):
-            if rows >= ROWS_A_BATCH or self.text[name] >= TEXT_A_BATCH:
-                self.flush(name)
+        for name in self.joiner.due():
+            self.flush(name)
+        for record in self._enough_mail(ROWS_A_BATCH):
+            self._flush_mail(record)
 
     def flush_all(self) -> None:
         """Write all that waits, however little; messages on their way go on."""
-        for name, rows in list(self.waiting.items()):
-            if rows:
-                self.flush(name)
+        for name in self.joiner.left():
+            self.flush(name)
+        for record in self._enough_mail(1):
+            self._flush_mail(record)
+
+    @property
+    def waiting(self) -> int:
+        """Count the rows that wait to be written."""
+        return self.joiner.waiting.total() + sum(len(made.values) for made in self.mail.made.values())
+
+    def _enough_mail(self, rows: int) -> list[type[Record]]:
+        """List the records of messages of which so many rows wait."""
+        enough = [record for record, made in self.mail.made.items() if len(made.values) >= rows]
+        if MailRecord in enough and not self.sink.tables_apart:  # its log tells of parts that came before
+            return [MailPartRecord, MailRecord]
+        return enough
 
     def forget_written(self) -> None:
         """Tell each distinct record again when it is met next: each part of an output is read by itself."""
         self.written.clear()
 
-    def finish(self) -> None:
-        """Write what is left."""
+    def finish(self, rest: Iterable[Sequence[Joined]] = ()) -> None:
+        """Write what is left: here, and, table by table, where another process joins rows."""
         self.mail.finish()
-        self.take_counts()
-        names = list(self.waiting)
+        works = self._last_works(rest)
         if not self.sink.tables_apart:
-            for name in names:
-                self.flush(name)
+            for work in works:
+                work()
             return
         with ThreadPoolExecutor(os.cpu_count() or 1) as pool:  # the lanes are through: their cores are free
-            list(pool.map(self.flush, names))
+            for done in [pool.submit(work) for work in works]:
+                done.result()
+
+    def _last_works(self, rest: Iterable[Sequence[Joined]]) -> Iterator[Callable[[], None]]:
+        """Give what is left to do; no two works are at one table."""
+        for name in self.joiner.left():
+            yield partial(self.flush, name)
+        for joined in rest:
+            yield partial(self._flush_all_joined, joined)
+        for record in self._enough_mail(1):
+            yield partial(self._flush_mail, record)
 
     def flush(self, name: str) -> None:
         """Build and write the records of one table gathered so far."""
-        self.waiting[name] = self.text[name] = 0
-        if name == "flows":
-            self._flush_flows()
-            return
-        for record in self.mail.made:
-            if table_name(record) == name:
-                if record is MailRecord and not self.sink.tables_apart:  # its log tells of parts that came before
-                    self.flush(table_name(MailPartRecord))
-                self._flush_mail(record)
-                return
-        for group in _by_dissector(self.batches.pop(name, [])):
-            self._flush_group(name, group)
+        self._flush_all_joined(self.joiner.join(name))
+
+    def _flush_all_joined(self, many: Sequence[Joined]) -> None:
+        for joined in many:
+            self._flush_joined(joined)
 
     def _flush_mail(self, record: type[Record]) -> None:
         """Write what messages made, if it is wanted."""
@@ -164,21 +165,14 @@ class Recorder:
                 made[f"{side}_port"] = without(made[f"{side}_port"], unknown)
         return self.plan.gate.permit(name, {each: made[each] for each in kinds if each in made}, kinds)
 
-    def take_counts(self) -> None:
-        """Know how many rows of messages wait, where they came by no capture."""
-        for record, made in self.mail.made.items():
-            self.waiting[table_name(record)] = len(made.values)
+    def _flush_joined(self, joined: Joined) -> None:
+        """Build the records of rows and write what passes the gate."""
+        if joined.keys is None or joined.dissector is None:
+            self._flush_flows(joined.rows)
+        else:
+            self._flush_rows(joined, joined.dissector, joined.keys)
 
-    def _flush_flows(self) -> None:
-        if not self.flows:
-            return
-        # Parts of one flow are in order; of flows that one frame began, the outer one comes first.
-        tunnels = np.concatenate([part["tunnels"] for part in self.flows])
-        depth = (tunnels > 0).astype(np.int64) + (tunnels & 0xFFFFFF > 0) + (tunnels & 0xFFFF > 0)
-        frames = np.concatenate([part["frame"] for part in self.flows])
-        rows = ordered_rows(self.flows, np.argsort(frames * 4 + depth, kind="stable"))
-        self.flows.clear()
-        self._name_flows(rows)
+    def _flush_flows(self, rows: Fieldwise) -> None:
         self.tally.add(rows)
         if "flows" in self.plan.tables:
             for permitted in self.losses.salvage(len(rows), lambda part: self._permit_flows(rows[part])):
@@ -192,18 +186,8 @@ class Recorder:
         )
         return self.plan.gate.permit("flows", {name: made[name] for name in kinds if name in made}, kinds)
 
-    def _name_flows(self, rows: Rows) -> None:
-        """Name flows that their IP protocol number or their kind of tunnel tells."""
-        carries = rows["carries"]
-        by_number = self.plan.by_ip_protocol[rows["transport"]]
-        by_number = np.where(carries > 0, self.plan.by_tunnel[carries], by_number)
-        replace = (rows["protocol"] < 0) & (by_number >= 0)
-        rows["protocol"] = np.where(replace, by_number, rows["protocol"])
-        rows["evidence"] = np.where(replace & (carries == 0), BY_IP_PROTOCOL, rows["evidence"])
-
-    def _flush_group(self, name: str, batches: list[Batch]) -> None:
-        record, dissector = batches[0].record, batches[0].dissector
-        rows, text, keys = _joined(batches)
+    def _flush_rows(self, joined: Joined, dissector: Dissector, keys: Fieldwise) -> None:
+        name, record, rows, text = joined.name, joined.record, joined.rows, joined.text
         if name in dissector.distinct:
             fresh = self._first_of_each(name, rows, text, dissector.distinct[name])
             rows, keys = rows[fresh], keys[fresh]
@@ -258,41 +242,23 @@ class Recorder:
         self.sink.write(permitted)
 
 
-def ordered_rows(parts: list[Rows], order: np.ndarray) -> Rows:
-    """Lay structured rows one behind the other in an order; lanes have the interpreter meanwhile."""
-    dtype, at = parts[0].dtype, 0
-    whole, places = np.empty(len(order), dtype), np.empty(len(order), np.int64)
-    places[order] = np.arange(len(order))
-    for part in parts:
-        place_rows(part.view(np.uint8), dtype.itemsize, places[at : at + len(part)], whole.view(np.uint8))
-        at += len(part)
-    return whole
+class _Nowhere:
+    """A sink for what writes nothing."""
+
+    tables_apart = True
+
+    def write(self, permitted: Permitted) -> None:
+        """Take nothing."""
+        raise AssertionError(permitted.table)
+
+    def close(self) -> dict[str, list[str]]:
+        """Have made no file."""
+        return {}
 
 
-def _by_dissector(batches: list[Batch]) -> list[list[Batch]]:
-    """Group batches of one table by the dissector that filled them."""
-    groups: dict[str, list[Batch]] = {}
-    for batch in batches:
-        groups.setdefault(batch.dissector.protocol.name, []).append(batch)
-    return [groups[name] for name in sorted(groups)]
-
-
-def _joined(batches: list[Batch]) -> tuple[Rows, Wire, Rows]:
-    """Lay batches together, their rows in order; spans follow their text: batches of one lane may share an arena."""
-    ends: dict[int, int] = {}
-    arenas: dict[int, Wire] = {}
-    for batch in batches:
-        arenas[id(batch.text)] = batch.text
-        ends[id(batch.text)] = max(ends.get(id(batch.text), 0), batch.end)
-    bases = dict(zip(ends, [0, *itertools.accumulate(ends.values())], strict=False))
-    for batch in batches:
-        if base := bases[id(batch.text)]:
-            shift_spans(batch.rows.view(np.int64), layout_of(batch.record), base << LENGTH_BITS)
-    parts = [arena[: ends[name]] for name, arena in arenas.items()]
-    text = parts[0] if len(parts) == 1 else np.concatenate(parts)
-    order = np.argsort(np.concatenate([each.rows["order"] for each in batches]), kind="stable")
-    rows = ordered_rows([each.rows for each in batches], order)
-    return rows, text, ordered_rows([each.keys for each in batches], order)
+def rehearse_records(plan: Plan) -> None:
+    """Have the kernels compiled with which records of a plan are built."""
+    Recorder(plan, _Nowhere()).rehearse()
 
 
 def schema_of(plan: Plan, name: str) -> pa.Schema:
@@ -300,4 +266,4 @@ def schema_of(plan: Plan, name: str) -> pa.Schema:
     return plan.gate.schema(name, table_columns(name))
 
 
-__all__ = ["Recorder", "schema_of"]
+__all__ = ["Recorder", "rehearse_records", "schema_of"]

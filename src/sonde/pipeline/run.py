@@ -14,8 +14,8 @@ import queue
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Generator, Iterator
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -32,7 +32,7 @@ from sonde.wire import Compilers, Ints
 BLOCKS_AHEAD = 1  # that may wait for a lane
 YIELDS_AHEAD = 6  # of all lanes, that may wait for the writer: what a batch of records takes, with memory to spare
 M_MMAP_THRESHOLD = -3  # malloc.h
-LARGE_ARRAY = 1 << 20  # below, memory is used again: quicker than to have the system clear pages anew
+LARGE_ARRAY = 1 << 20
 PATIENCE_S = 2.0  # with threads asked to end: one may wait for a pipe, one may compile
 SWITCH_S = 0.0002  # a kernel that returns should not wait long for the interpreter
 MOST_FAULTS_TOLD = 1000  # of a run, which may last for months; all are counted
@@ -114,14 +114,46 @@ def read_all(  # noqa: PLR0913 - what is called back, each by name
     rehearse: Callable[[], object] = lambda: None,
     started: Callable[[list[Lane]], None] = lambda lanes: None,
 ) -> Totals:
-    """Carry all inputs through the stages; `consume` gets what each lane made of each block.
+    """Carry all inputs through the stages, in threads of this process; for the arguments see the two it calls."""
+    totals = Totals()
+    take_all(carry_all(plan, paths, key, totals, progress, open_input, rehearse, started), totals, consume, settled)
+    return totals
 
-    `settled` is called when all lanes are through with a block; `rehearse`, in a process of
-    its own, where machine code is lacking, to compile what the caller will need. `started` gets the
-    lanes, whose counters may be read while they work.
+
+def take_all(
+    blocks: Generator[list[Yield], None, None],
+    totals: Totals,
+    consume: Callable[[Yield], None],
+    settled: Callable[[], None],
+) -> None:
+    """Give `consume` what each lane made of each block, and count; `settled` when all are through with a block."""
+    with closing(blocks):
+        for yields in blocks:
+            for made in yields:
+                totals.drops += made.drops
+                totals.faults += made.faults[: MOST_FAULTS_TOLD - len(totals.faults)]
+                consume(made)
+            settled()
+
+
+def carry_all(  # noqa: PLR0913 - what is called back, each by name
+    plan: Plan,
+    paths: list[str],
+    key: int,
+    totals: Totals,
+    progress: Callable[[int, int], None] = lambda frames, offset: None,
+    open_input: Callable[[str], Input] = open_source,
+    rehearse: Callable[[], object] = lambda: None,
+    started: Callable[[list[Lane]], None] = lambda lanes: None,
+    ahead: int = YIELDS_AHEAD,
+) -> Generator[list[Yield], None, None]:
+    """Carry all inputs from frames to closed rows; give what the lanes made of each block; to be closed if left early.
+
+    `rehearse`, in a process of its own, where machine code is lacking, compiles what the caller will
+    need. `started` gets the lanes, whose counters may be read while they work. So many yields wait for the caller.
+    Totals are complete at the end, but for what is counted of yields.
     """
     give_memory_back()
-    totals = Totals()
     sources = [open_input(path) for path in paths]  # what cannot be opened is said before work begins
     lanes = [Lane(plan, number, key) for number in range(plan.lanes)]
     started(lanes)
@@ -132,18 +164,12 @@ def read_all(  # noqa: PLR0913 - what is called back, each by name
         compilers.compile(range(CORE_TASKS))
         for lane in lanes:
             lane.compilers = compilers
-        with _at_work(sources, lanes, totals, progress) as crew:
-            for yields in _blocks_made(crew):
-                for made in yields:
-                    totals.drops += made.drops
-                    totals.faults += made.faults[: MOST_FAULTS_TOLD - len(totals.faults)]
-                    consume(made)
-                settled()
+        with _at_work(sources, lanes, totals, progress, ahead) as crew:
+            yield from _blocks_made(crew)
     for lane in lanes:
         for name, count in lane.tally().items():
             totals.bounds[name] = totals.bounds.get(name, 0) + count
     totals.reports = [source.report for source in sources]
-    return totals
 
 
 def compile_all(plan: Plan, rehearsals: list[Callable[[], object]]) -> None:
@@ -177,12 +203,16 @@ def give_memory_back() -> None:
 
 @contextmanager
 def _at_work(
-    sources: list[Input], lanes: list[Lane], totals: Totals, progress: Callable[[int, int], None]
+    sources: list[Input],
+    lanes: list[Lane],
+    totals: Totals,
+    progress: Callable[[int, int], None],
+    ahead: int,
 ) -> Iterator[Crew]:
     """Run the reading thread and the lanes' threads; leave none behind."""
     crew = Crew(
         [queue.Queue(BLOCKS_AHEAD) for _ in lanes],
-        [queue.Queue(max(2, YIELDS_AHEAD // len(lanes))) for _ in lanes],
+        [queue.Queue(max(1, ahead // len(lanes))) for _ in lanes],
         queue.SimpleQueue(),
         [0] * len(lanes),
         threading.Event(),
@@ -305,4 +335,4 @@ def _blocks_made(crew: Crew) -> Iterator[list[Yield]]:
             yield found
 
 
-__all__ = ["Input", "Totals", "compile_all", "read_all"]
+__all__ = ["Input", "Totals", "carry_all", "compile_all", "give_memory_back", "read_all", "take_all"]

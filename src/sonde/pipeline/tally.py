@@ -3,12 +3,13 @@
 import os
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from sonde.table.fieldwise import Fieldwise
 from sonde.table.flows import ODDITIES
-from sonde.wire import Int, Ints, Row, Rows, kernel
+from sonde.wire import Int, Ints, Row, Rows, forget, kernel
 from sonde.wire.hash import mix
 
 MOST_HOSTS = 1 << 15  # places in the table of hosts; the lightest half gives way when it fills
@@ -45,28 +46,41 @@ def new_key() -> int:
     return int.from_bytes(os.urandom(7), "big")
 
 
+class Summed(NamedTuple):
+    """Fields of flows that are added up, each an array."""
+
+    packets: Ints  # of both sides
+    octets: Ints
+    protocol: Any
+    application: Any
+    oddities: Any
+    orig_high: Any
+    orig_low: Any
+    resp_high: Any
+    resp_low: Any
+
+
 @kernel
-def add_flows(rows: Rows, sums: Sums) -> None:
-    """Add flow rows to the sums."""
-    for row in range(len(rows)):
-        flow = rows[row]
-        octets = flow["octets"][0] + flow["octets"][1]
+def add_flows(flows: Summed, sums: Sums) -> None:
+    """Add flows to the sums."""
+    for row in range(len(flows.protocol)):
+        octets = flows.octets[row, 0] + flows.octets[row, 1]
         sums.count[FLOWS] += 1
-        sums.count[PACKETS] += flow["packets"][0] + flow["packets"][1]
+        sums.count[PACKETS] += flows.packets[row, 0] + flows.packets[row, 1]
         sums.count[OCTETS] += octets
-        protocol, application = np.int64(flow["protocol"]) + 1, np.int64(flow["application"]) + 1
+        protocol, application = np.int64(flows.protocol[row]) + 1, np.int64(flows.application[row]) + 1
         sums.protocols[protocol, 0] += 1
         sums.protocols[protocol, 1] += octets
         sums.applications[application, 0] += 1
         sums.applications[application, 1] += octets
-        odd = np.int64(flow["oddities"])
+        odd = np.int64(flows.oddities[row])
         bit = 0
         while odd:
             sums.oddities[bit] += odd & 1
             odd >>= 1
             bit += 1
-        add_host(sums, flow["orig_high"], flow["orig_low"], octets)
-        add_host(sums, flow["resp_high"], flow["resp_low"], octets)
+        add_host(sums, flows.orig_high[row], flows.orig_low[row], octets)
+        add_host(sums, flows.resp_high[row], flows.resp_low[row], octets)
 
 
 @kernel(wraps=True)
@@ -147,13 +161,15 @@ class Tally:
         used = self.sums.hosts[self.sums.hosts["used"] == 1]
         return {(high, low): [octets] for high, low, octets, _ in used.tolist()}
 
-    def add(self, rows: Rows) -> None:
-        """Add flow rows; make room where hosts begin to find none.
+    def add(self, rows: Fieldwise) -> None:
+        """Add flows; make room where hosts begin to find none.
 
         The hosts that stay get new places: of many with the same octets those stay that were side by side, and
         under the same key they would be so again, a run of thousands for all others to walk along.
         """
-        add_flows(rows, self.sums)
+        summed = Summed(*[rows[name] for name in Summed._fields])
+        add_flows(summed, self.sums)
+        forget(summed)
         hosts = self.sums.hosts
         if self.sums.count[HOSTS] * 4 < len(hosts) * 3:
             return

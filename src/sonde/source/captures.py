@@ -23,8 +23,8 @@ from sonde.source.unpack import Octets, Plain, UnpackError, unpacked
 from sonde.table.frames import FRAME, Block, Damage, SourceReport
 from sonde.wire import Ints, Rows, Wire
 
-BLOCK_FRAMES = 24576  # of a block, at most
-BLOCK_OCTETS = 12 << 20  # a block of long frames is over sooner: its pages stay until all lanes are through
+BLOCK_FRAMES = 12288  # of a block, at most
+BLOCK_OCTETS = 6 << 20  # a block of long frames is over sooner: its pages stay until all lanes are through
 PIECE = 8 << 20  # octets read at a time from what is not mapped
 RELEASE = 1 << 20  # mapped octets after which read pages are given back
 

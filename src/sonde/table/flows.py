@@ -289,6 +289,19 @@ def name_application(flows: Flows, slot: Int, application: Int, told: Int) -> No
 
 
 @kernel
+def name_flows(rows: Rows, by_ip_protocol: Ints, by_tunnel: Ints) -> None:
+    """Name flows that nothing else named by their kind of tunnel, or by their IP protocol number; -1 names none."""
+    for row in range(len(rows)):
+        flow = rows[row]
+        carries = np.int64(flow["carries"])
+        named = np.int64(by_tunnel[carries] if carries > 0 else by_ip_protocol[flow["transport"]])
+        if flow["protocol"] < 0 and named >= 0:
+            flow["protocol"] = named
+            if carries == 0:
+                flow["evidence"] = BY_IP_PROTOCOL
+
+
+@kernel
 def add_letter(flow: Row, side: Int, letter: Int) -> None:
     """Append a history letter (given for the originator) the first time a side earns it."""
     bit = np.int64(1) << (letter - 64)

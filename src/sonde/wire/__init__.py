@@ -1,11 +1,12 @@
 """Octets: bounded reads, hashing, digests, checksums, and the kernel decorator."""
 
 from sonde.wire.calls import FAULTS, Calls
-from sonde.wire.compilers import Call, Compilers, Task
+from sonde.wire.compilers import Call, Compilers, Task, die_with
 from sonde.wire.jit import (
     INTERPRETED,
     Kernel,
     LazyKernel,
+    announce_kernel,
     announce_with,
     forget,
     kernel,
@@ -66,9 +67,11 @@ __all__ = [
     "Rows",
     "Task",
     "Wire",
+    "announce_kernel",
     "announce_with",
     "cache_folder",
     "copy",
+    "die_with",
     "equal",
     "find",
     "find_like",

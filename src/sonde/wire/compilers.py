@@ -56,7 +56,7 @@ class Compilers:
         for _ in range(workers):
             parent, child = os.getpid(), os.fork()
             if child == 0:
-                _die_with(parent)
+                die_with(parent)
                 os.close(self.ask)
                 os.close(self.told)
                 _serve(self.tasks, wanted, done)
@@ -130,7 +130,7 @@ class Compilers:
         self.children.clear()
 
 
-def _die_with(parent: int) -> None:
+def die_with(parent: int) -> None:
     """See to it that this process ends when its parent does, however that ends."""
     with suppress(OSError, AttributeError):  # another system: it ends when nobody asks any more
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)

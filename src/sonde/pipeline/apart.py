@@ -1,0 +1,329 @@
+"""Source, decode to dissection, in a process of their own: the interpreter is no more what everybody waits for.
+
+    with Apart(plan, paths, key, open_input, rehearse) as apart:
+        for yields in apart.blocks(totals, progress):
+            ...                                # as `run.carry_all` gives them
+        for tables in apart.rest(totals):
+            ...                                # what waited when the input was over; then totals are complete
+
+Theory of operation. The child runs what `run.carry_all` runs, reading thread and lanes, and joins what they yield
+(`join.py`) into memory that both processes share (`shared.py`). It says on a pipe, a line of JSON for each block, what
+lies where. The parent builds, permits and writes records of it. Order and number of rows are the same as in one
+process. Whatever hostile octets do to the child, the parent takes numbers and octets from it, and no objects.
+"""
+
+import fcntl
+import gc
+import json
+import os
+import signal
+import threading
+from collections.abc import Callable, Generator, Iterator
+from contextlib import closing, suppress
+from dataclasses import asdict
+from types import TracebackType
+from typing import IO, Any, NoReturn, Self
+
+import numpy as np
+
+from sonde.dissect import Dissector
+from sonde.pipeline.join import FLOWS, Joined, Joiner
+from sonde.pipeline.lane import Batch, Yield
+from sonde.pipeline.losses import OURS, defect
+from sonde.pipeline.plan import Plan
+from sonde.pipeline.run import Input, Totals, carry_all
+from sonde.pipeline.shared import UNIT, Shared
+from sonde.record import FlowRecord
+from sonde.schema import Record, row_dtype, table_name
+from sonde.source import SourceError
+from sonde.table.fieldwise import laid_out
+from sonde.table.flows import FLOW, KEY
+from sonde.table.frames import Damage, SourceReport
+from sonde.table.out import LENGTH_BITS, layout_of, shift_spans
+from sonde.wire import Wire, announce_kernel, announce_with, die_with
+
+SHARED_OCTETS = 64 << 20  # what does not find room in them goes through the pipe
+PIPE_OCTETS = UNIT  # of lines that wait: the child must not run ahead of the writer, for the sake of memory
+WITHIN = -1  # in place of a place in common memory: the octets follow the line
+F_SETPIPE_SZ = 1031  # linux/fcntl.h
+
+Place = list[int]  # where octets lie in common memory, and how many
+
+
+class ApartError(RuntimeError):
+    """The child failed, or was ended; the message is for the user."""
+
+
+def may_fork() -> bool:
+    """Say whether a process can be forked here without harm: no other thread holds what the child would wait for."""
+    return hasattr(os, "fork") and threading.active_count() == 1
+
+
+class Apart:
+    """The parent's end."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        paths: list[str],
+        key: int,
+        open_input: Callable[[str], Input],
+        rehearse: Callable[[], object] = lambda: None,
+    ) -> None:
+        """Begin the child at once; for the arguments see `run.carry_all`."""
+        self.plan, self.paths = plan, paths
+        self.shared = Shared(SHARED_OCTETS)
+        told, tell = os.pipe()
+        parent, self.child = os.getpid(), os.fork()
+        if self.child == 0:
+            os.close(told)
+            _live(parent, Teller(plan, self.shared, tell), paths, key, open_input, rehearse)
+        os.close(tell)
+        self.told: IO[bytes] = os.fdopen(told, "rb")
+
+    def blocks(self, totals: Totals, progress: Callable[[int, int], None]) -> Generator[list[Yield], None, None]:
+        """Give what lanes made of each block, counted and joined; errors as if they had happened here."""
+        del totals  # they come with the rest
+        for said in self._lines():
+            if "yields" not in said:
+                return
+            yields = [self._counted(*each) for each in said["yields"]]
+            yields[-1].joined += [self._joined(*each) for each in said["joined"]]
+            yield yields
+            progress(*said["progress"])
+
+    def rest(self, totals: Totals) -> Iterator[list[Joined]]:
+        """Give the rows that waited when the input was over, table by table; then totals are complete."""
+        for said in self._lines():
+            if "joined" not in said:
+                _take_totals(said["totals"], totals)
+                return
+            yield [self._joined(*each) for each in said["joined"]]
+
+    def _lines(self) -> Iterator[dict[str, Any]]:
+        while True:
+            line = self.told.readline()
+            if not line.endswith(b"\n"):
+                raise self._ended()
+            said: dict[str, Any] = json.loads(line)
+            if "error" in said:
+                raise _raised(*said["error"])
+            if "compiles" in said:
+                announce_kernel(said["compiles"])
+            else:
+                yield said
+
+    def _octets(self, place: int, length: int) -> Wire:
+        if place != WITHIN:
+            return self.shared.look(place, length) if length else np.empty(0, np.uint8)
+        return np.frombuffer(bytearray(self.told.read(length)), np.uint8)
+
+    def _counted(self, counts: dict[str, Any], batches: list[Any]) -> Yield:
+        """Look at what a lane made of a block, as far as that is not joined."""
+        made = Yield([], np.empty(0, FLOW), np.array(counts.pop("drops"), np.int64), **counts)
+        for desk, table, *places in batches:
+            dissector, record = self._table(desk, table)
+            rows, text, keys = [self._octets(*place) for place in places]
+            end = len(text)
+            made.batches.append(Batch(record, dissector, rows.view(row_dtype(record)), text, end, end, keys.view(KEY)))
+        return made
+
+    def _joined(self, desk: int, table: int, count: int, *places: Place) -> Joined:
+        """Look at joined rows."""
+        octets = [self._octets(*place) for place in places]
+        if desk < 0:
+            return Joined(FLOWS, FlowRecord, None, laid_out(octets[0], FLOW, count))
+        dissector, record = self._table(desk, table)
+        rows, text, keys = octets
+        found = laid_out(rows, row_dtype(record), count)
+        return Joined(table_name(record), record, dissector, found, text, laid_out(keys, KEY, count))
+
+    def _table(self, desk: int, table: int) -> tuple[Dissector, type[Record]]:
+        dissector = self.plan.dissectors[desk]
+        return dissector, dissector.records[table]
+
+    def _ended(self) -> Exception:
+        """Say why the child ended without a word."""
+        _, status = os.waitpid(self.child, 0)
+        self.child = 0
+        number = os.WTERMSIG(status) if os.WIFSIGNALED(status) else 0
+        name = self.paths[0] if len(self.paths) == 1 else "an input"
+        if number == signal.SIGBUS:
+            return SourceError(f"{name} became shorter, or its disk failed, while it was read; copy it first.")
+        if number == signal.SIGKILL:
+            return ApartError("the process that reads was killed, perhaps for lack of memory; try a smaller --memory.")
+        return ApartError(f"internal error, the process that reads ended, status {status}; please report this line.")
+
+    def __enter__(self) -> Self:
+        """Use it as a context manager."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """See the child end; what it is still at, nobody waits for."""
+        if self.child:
+            if kind is not None:
+                with suppress(ProcessLookupError):
+                    os.kill(self.child, signal.SIGKILL)
+            with suppress(ChildProcessError):
+                os.waitpid(self.child, 0)
+        self.told.close()
+
+
+class Teller:
+    """The child's end."""
+
+    def __init__(self, plan: Plan, shared: Shared, pipe: int) -> None:
+        """Tell the parent on a pipe what lies in the memory that is shared with it."""
+        self.plan, self.shared = plan, shared
+        with suppress(OSError):  # a system that has its own size
+            fcntl.fcntl(pipe, F_SETPIPE_SZ, PIPE_OCTETS)
+        self.pipe: IO[bytes] = os.fdopen(pipe, "wb")
+        self.lock = threading.Lock()
+        self.progress = (0, 0)
+        self.joiner = Joiner(plan, shared.piece)
+        self.desks = {id(each): number for number, each in enumerate(plan.dissectors)}
+        self.loose: list[Wire] = []  # what found no room in common, and follows the next line
+
+    def reach(self, frames: int, offset: int) -> None:
+        """Keep how far reading came."""
+        self.progress = (frames, offset)
+
+    def tell(self, yields: list[Yield]) -> None:
+        """Tell what lanes made of a block: counts, chunks of messages, and what is enough for a batch of records."""
+        counted = []
+        for made in yields:
+            self.joiner.take(made)
+            counts = {
+                "drops": made.drops.tolist(), "faults": made.faults, "frames": made.frames, "octets": made.octets,
+                "last_ns": made.last_ns, "lane": made.lane,
+            }  # fmt: skip
+            counted.append((counts, [self._batch(batch) for batch in made.batches if batch.record.feeds]))
+        joined = [self._joined(each) for name in self.joiner.due() for each in self.joiner.join(name)]
+        self.say({"yields": counted, "joined": joined, "progress": self.progress})
+
+    def tell_rest(self, totals: Totals) -> None:
+        """Tell what still waits, and what was counted: the input is over."""
+        self.say({"over": True})
+        for name in self.joiner.left():
+            self.say({"joined": [self._joined(each) for each in self.joiner.join(name)]})
+        self.say({"totals": _told_of(totals)})
+
+    def _batch(self, batch: Batch) -> list[Any]:
+        """Describe rows with the text that they point to, which begins anew."""
+        words, layout = batch.rows.view(np.int64), layout_of(batch.record)
+        spans = words.reshape(len(batch.rows), -1)[:, layout.spans]
+        begin = int(spans[spans >= 0].min(initial=batch.end << LENGTH_BITS)) >> LENGTH_BITS
+        shift_spans(words, layout, -(begin << LENGTH_BITS))
+        pieces = [batch.rows.view(np.uint8), batch.text[begin : batch.end], batch.keys.view(np.uint8)]
+        return [*self._which(batch.dissector, batch.record), *map(self._copied, pieces)]
+
+    def _joined(self, joined: Joined) -> list[Any]:
+        rows = self._place(joined.rows.octets)
+        if joined.keys is None or joined.dissector is None:
+            return [-1, 0, len(joined.rows), rows]
+        which = self._which(joined.dissector, joined.record)
+        return [*which, len(joined.rows), rows, self._place(joined.text), self._place(joined.keys.octets)]
+
+    def _which(self, dissector: Dissector, record: type[Record]) -> tuple[int, int]:
+        return self.desks[id(dissector)], dissector.records.index(record)
+
+    def _copied(self, octets: Wire) -> Place:
+        piece = self.shared.piece(len(octets))
+        piece[:] = octets
+        return self._place(piece)
+
+    def _place(self, piece: Wire | None) -> Place:
+        if piece is None or not len(piece):
+            return [0, 0]
+        place = self.shared.place_of(piece)
+        if place == WITHIN:
+            self.loose.append(piece)
+        return [place, len(piece)]
+
+    def say(self, what: dict[str, Any]) -> None:
+        """Send a line, and behind it the octets that found no room in common."""
+        line = json.dumps(what).encode() + b"\n"
+        loose, self.loose = (self.loose, []) if "compiles" not in what else ([], self.loose)
+        with self.lock:
+            self.pipe.write(line)
+            for octets in loose:
+                self.pipe.write(octets.data)
+            self.pipe.flush()
+
+
+def _live(
+    parent: int,
+    teller: Teller,
+    paths: list[str],
+    key: int,
+    open_input: Callable[[str], Input],
+    rehearse: Callable[[], object],
+) -> NoReturn:
+    """Carry all inputs and tell of it: the life of the child."""
+    status = 1
+    try:
+        die_with(parent)
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent hears it too, and ends this process
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        gc.freeze()  # to look at what the parent made would copy its pages
+        announce_with(lambda name: teller.say({"compiles": name}))
+        try:
+            totals = Totals()
+            work = carry_all(teller.plan, paths, key, totals, teller.reach, open_input, rehearse, ahead=1)
+            with closing(work):
+                for yields in work:
+                    teller.tell(yields)
+            teller.tell_rest(totals)
+            status = 0
+        except BrokenPipeError:
+            pass  # nobody listens any more
+        except BaseException as error:  # noqa: BLE001 - raised again in the parent
+            teller.say({"error": _described(error)})
+    except BaseException:  # noqa: BLE001 - there is nobody to tell
+        status = 1
+    finally:
+        os._exit(status)
+
+
+def _told_of(totals: Totals) -> dict[str, Any]:
+    return {
+        "frames": totals.frames, "octets": totals.octets, "first_ns": totals.first_ns, "last_ns": totals.last_ns,
+        "bounds": totals.bounds, "reports": [asdict(report) for report in totals.reports],
+    }  # fmt: skip
+
+
+def _take_totals(told: dict[str, Any], totals: Totals) -> None:
+    totals.frames, totals.octets = told["frames"], told["octets"]
+    totals.first_ns, totals.last_ns, totals.bounds = told["first_ns"], told["last_ns"], told["bounds"]
+    for report in told["reports"]:
+        damage = [Damage(**each) for each in report.pop("damage")]
+        totals.reports.append(SourceReport(**report, damage=damage))
+
+
+def _described(error: BaseException) -> list[Any]:
+    """Describe an error for the parent: of one that is not written for the user, its kind and place alone."""
+    if isinstance(error, SourceError):
+        return ["source", str(error)]
+    if isinstance(error, MemoryError):
+        return ["memory", ""]
+    if isinstance(error, OSError):
+        return ["system", "", error.errno or 0, str(error.filename or "")]
+    if type(error).__module__.partition(".")[0] == OURS:
+        return ["ours", str(error)]
+    return ["ours", defect(error)]
+
+
+def _raised(kind: str, text: str, number: int = 0, file: str = "") -> Exception:
+    """Make of a description the error that it is in one process."""
+    if kind == "source":
+        return SourceError(text)
+    if kind == "memory":
+        return MemoryError()
+    if kind == "system":
+        return OSError(number, os.strerror(number), file or None)
+    return ApartError(text)
+
+
+__all__ = ["Apart", "ApartError", "may_fork"]
