@@ -44,6 +44,7 @@ from sonde.wire import Wire, announce_kernel, announce_with, die_with
 
 SHARED_OCTETS = 64 << 20  # what does not find room in them goes through the pipe
 PIPE_OCTETS = UNIT  # of lines that wait: the child must not run ahead of the writer, for the sake of memory
+YIELDS_AHEAD = 4  # that may wait to be told of: a writer at a large batch keeps a lane waiting for some blocks
 WITHIN = -1  # in place of a place in common memory: the octets follow the line
 F_SETPIPE_SZ = 1031  # linux/fcntl.h
 
@@ -271,7 +272,7 @@ def _live(
         announce_with(lambda name: teller.say({"compiles": name}))
         try:
             totals = Totals()
-            work = carry_all(teller.plan, paths, key, totals, teller.reach, open_input, rehearse, ahead=1)
+            work = carry_all(teller.plan, paths, key, totals, teller.reach, open_input, rehearse, ahead=YIELDS_AHEAD)
             with closing(work):
                 for yields in work:
                     teller.tell(yields)

@@ -31,8 +31,9 @@ from sonde.wire import Compilers, Ints
 
 BLOCKS_AHEAD = 1  # that may wait for a lane
 YIELDS_AHEAD = 6  # of all lanes, that may wait for the writer: what a batch of records takes, with memory to spare
-M_MMAP_THRESHOLD = -3  # malloc.h
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # malloc.h
 LARGE_ARRAY = 1 << 20
+KEPT_FREE = 8 << 20  # octets at the end of a heap, for the same reason
 PATIENCE_S = 2.0  # with threads asked to end: one may wait for a pipe, one may compile
 SWITCH_S = 0.0002  # a kernel that returns should not wait long for the interpreter
 MOST_FAULTS_TOLD = 1000  # of a run, which may last for months; all are counted
@@ -196,7 +197,9 @@ def give_memory_back() -> None:
     """
     pa.set_memory_pool(pa.system_memory_pool())
     try:
-        ctypes.CDLL(None).mallopt(M_MMAP_THRESHOLD, LARGE_ARRAY)
+        library = ctypes.CDLL(None)
+        library.mallopt(M_MMAP_THRESHOLD, LARGE_ARRAY)
+        library.mallopt(M_TRIM_THRESHOLD, KEPT_FREE)
     except (OSError, AttributeError):  # another C library; it has its own ways
         return
 
