@@ -11,6 +11,7 @@ What takes minutes runs in the first round only.
 import argparse
 import csv
 import os
+import re
 import shutil
 import statistics
 import subprocess
@@ -19,6 +20,7 @@ import sysconfig
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -27,6 +29,7 @@ MAKE_MIX = ROOT.parent / "shared/bench/make_mix.py"
 EXAMPLE = ROOT / "examples/first-look.pcapng"
 OUT = ROOT / "bench/out"
 LONGEST_S = 300.0  # of one command
+LOOK_S = 0.01  # between looks at memory
 REFERENCE = "ndpiReader, flows as CSV"
 
 
@@ -66,9 +69,11 @@ def main() -> int:
     jobs = [job for job in jobs if not (args.skip_slow and job.is_slow)]
     for name in missing:
         print(f"not installed, so not measured: {name}")
+    peaks: dict[str, int] = {}
     for job in jobs:
         if job.name.startswith("sonde"):
             measure(job)  # kernels are compiled and kept before anything counts
+            peaks[job.name] = measure(job, of_all=True).peak_octets  # a round of its own: to look takes time
     costs: dict[str, list[Cost]] = {job.name: [] for job in jobs}
     for number in range(args.rounds):
         for job in jobs:
@@ -80,7 +85,7 @@ def main() -> int:
                 print(f"round {number + 1}: {error}", file=sys.stderr)
                 continue
             print(f"round {number + 1}: {job.name}: {cost.wall_s:.2f} s", file=sys.stderr)
-            costs[job.name].append(cost)
+            costs[job.name].append(cost._replace(peak_octets=peaks.get(job.name, cost.peak_octets)))
     report({name: rounds for name, rounds in costs.items() if rounds}, packets)
     return 0
 
@@ -159,8 +164,11 @@ def find_jobs(capture: Path) -> tuple[list[Job], list[str]]:
     return jobs, missing
 
 
-def measure(job: Job) -> Cost:
-    """Run a command once; JobError where it fails or takes longer than LONGEST_S."""
+def measure(job: Job, *, of_all: bool = False) -> Cost:
+    """Run a command once; JobError where it fails or takes longer than LONGEST_S.
+
+    Memory is that of the process that has most, or `of_all` together; what they share counts once.
+    """
     for left in OUT.iterdir():
         if left.suffix != ".pcap":
             shutil.rmtree(left) if left.is_dir() else left.unlink()
@@ -169,14 +177,45 @@ def measure(job: Job) -> Cost:
         child = subprocess.Popen(job.command, stdout=subprocess.DEVNULL, stderr=said)
         alarm = threading.Timer(LONGEST_S, child.kill)
         alarm.start()
+        peak, over = [0], threading.Event()
+        watcher = threading.Thread(target=watch, args=(child.pid, peak, over))
+        if of_all:
+            watcher.start()
         _, status, used = os.wait4(child.pid, 0)
         alarm.cancel()
+        over.set()
         child.returncode = os.waitstatus_to_exitcode(status)
     wall_s = time.monotonic() - began
     if child.returncode not in (0, 3):  # 3: a capture of the mix ends early
         told = (OUT / "said.txt").read_text(errors="replace").strip()[-500:]
         raise JobError(f"{job.name} ended with {child.returncode} after {wall_s:.0f} s: {told}")
-    return Cost(wall_s, used.ru_utime + used.ru_stime, used.ru_maxrss * 1024)
+    if of_all:
+        watcher.join()
+    return Cost(wall_s, used.ru_utime + used.ru_stime, peak[0] or used.ru_maxrss * 1024)
+
+
+def watch(process: int, peak: list[int], over: threading.Event) -> None:
+    """Note the most octets that a process and its children have at a time (PSS of proc_pid_smaps_rollup(5))."""
+    while not over.wait(LOOK_S):
+        peak[0] = max(peak[0], sum(map(octets_of, family(process))))
+
+
+def family(process: int) -> list[int]:
+    """List a process and all below it."""
+    found = [process]
+    with suppress(OSError):
+        for thread in Path(f"/proc/{process}/task").iterdir():
+            for child in (thread / "children").read_text().split():
+                found += family(int(child))
+    return found
+
+
+def octets_of(process: int) -> int:
+    """Give a process's part of memory."""
+    with suppress(OSError):
+        found = re.search(r"^Pss:\s+(\d+) kB", Path(f"/proc/{process}/smaps_rollup").read_text(), re.MULTILINE)
+        return int(found[1]) * 1024 if found else 0
+    return 0
 
 
 def report(costs: dict[str, list[Cost]], packets: int) -> None:

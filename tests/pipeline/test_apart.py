@@ -91,6 +91,15 @@ def test_beside_another_thread_nothing_is_forked() -> None:
         other.join()
 
 
+def test_where_no_process_is_to_be_had_this_one_does_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def none() -> int:
+        raise BlockingIOError(11, "Resource temporarily unavailable")
+
+    monkeypatch.setattr(os, "fork", none)
+    made = read_captures([str(EXAMPLE)], make_plan(["ntp"], "clear"), tmp_path / "x")
+    assert made.tally.rows["ntp"] > 0
+
+
 def failing(tmp_path: Path, capture: Path = EXAMPLE) -> BaseException:
     """Read, which must fail and leave nothing; give the error."""
     with pytest.raises((ApartError, SourceError, MemoryError)) as caught:

@@ -75,7 +75,13 @@ class Apart:
         self.plan, self.paths = plan, paths
         self.shared = Shared(SHARED_OCTETS)
         told, tell = os.pipe()
-        parent, self.child = os.getpid(), os.fork()
+        parent = os.getpid()
+        try:
+            self.child = os.fork()
+        except OSError:
+            os.close(told)
+            os.close(tell)
+            raise
         if self.child == 0:
             os.close(told)
             _live(parent, Teller(plan, self.shared, tell), paths, key, open_input, rehearse)

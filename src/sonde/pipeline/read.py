@@ -4,7 +4,7 @@ import hashlib
 import os
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -231,11 +231,15 @@ class _Here:
 @contextmanager
 def _carrier(plan: Plan, captures: list[str], key: int) -> Iterator[Apart | _Here]:
     """Begin to carry captures, in a process of its own where one can be had."""
+    apart = None
     if may_fork():
-        with Apart(plan, captures, key, open_source, partial(_rehearse, plan)) as apart:
-            yield apart
+        with suppress(OSError):  # as many processes, or as much memory, as the system allows
+            apart = Apart(plan, captures, key, open_source, partial(_rehearse, plan))
+    if apart is None:
+        yield _Here(plan, captures, key)
         return
-    yield _Here(plan, captures, key)
+    with apart:
+        yield apart
 
 
 def _rehearse(plan: Plan) -> None:
