@@ -50,6 +50,21 @@ def test_calls_are_made_in_order(interpreted: bool) -> None:
     assert wide.tolist() == [3, 6, 4, 5, 0, 0, 0, 0]
 
 
+@pytest.mark.parametrize("interpreted", [False, True])
+def test_a_call_is_repeated_where_it_stands(interpreted: bool) -> None:
+    numbers, others = np.zeros(8, np.int64), np.zeros(8, np.int64)
+    with interpreting(is_wanted=interpreted):
+        calls = Calls()
+        calls.add(append, numbers, 5)
+        calls.add(append, others, 6)
+        for number in (0, 0, 1):
+            calls.repeat(number)
+        calls.add(append, numbers, 7)
+        calls.run(refuse)
+    assert numbers.tolist() == [4, 5, 5, 5, 7, 0, 0, 0]
+    assert others.tolist() == [2, 6, 6, 0, 0, 0, 0, 0]
+
+
 def test_no_calls_are_no_fault() -> None:
     Calls().run(refuse)
 

@@ -77,9 +77,10 @@ def new_shard(
 
 
 @kernel
-def carry_frames(wire: Wire, frames: Rows, first: Int, until: Int, shard: Shard, turns: Rows) -> None:
-    """Carry the frames of a block up to a number through to turns, from the place on that chosen[PROGRESS] keeps."""
-    for number in range(shard.chosen[PROGRESS], min(until, len(frames))):
+def carry_frames(wire: Wire, frames: Rows, first: Int, some: Int, shard: Shard, turns: Rows) -> None:
+    """Carry so many frames of a block through to turns, from the place on that chosen[PROGRESS] keeps."""
+    begin = shard.chosen[PROGRESS]
+    for number in range(begin, min(begin + some, len(frames))):
         shard.chosen[PROGRESS] = number + 1
         if number + AHEAD_FRAMES < len(frames):
             ahead = frames[number + AHEAD_FRAMES]["at"]

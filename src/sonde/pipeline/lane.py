@@ -262,9 +262,11 @@ class Lane:
         # Blocks of a file are alike; on the wire a large one follows a small one when a burst comes.
         self.largest = max(self.largest, len(frames), BLOCK_FRAMES if now_ns else 0)
         calls = Calls()
-        for until in range(CARRIED_AT_ONCE, len(frames) + CARRIED_AT_ONCE, CARRIED_AT_ONCE):
-            calls.add(carry_frames, wire, frames, first, until, self.shard, self.turns)
-            self._add_identify(calls, wire)
+        calls.add(carry_frames, wire, frames, first, CARRIED_AT_ONCE, self.shard, self.turns)
+        self._add_identify(calls, wire)
+        for _ in range(CARRIED_AT_ONCE, len(frames), CARRIED_AT_ONCE):
+            calls.repeat(0)
+            calls.repeat(1)
         calls.add(make_room, shard.flows, self.largest)
         calls.add(sweep_flows, shard.flows, now_ns, shard.limits)
         self._add_rest(calls, wire)

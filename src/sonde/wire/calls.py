@@ -58,6 +58,13 @@ class Calls:
             self.machines.append((machine, words))
             self.places.extend((machine.address, base))
 
+    def repeat(self, number: int) -> None:
+        """Append a call that was added before, by its number: its arguments are laid out once."""
+        self.made.append(self.made[number])
+        if self.machines:
+            self.machines.append(self.machines[number])
+            self.places.extend(self.places[PAIR * number : PAIR * (number + 1)])
+
     def run(self, upon_fault: Callable[[Kernel[..., Any], Exception], bool]) -> None:
         """Make the calls. `upon_fault` is told of one that fails; it says whether to make it again, or raises."""
         number = 0
