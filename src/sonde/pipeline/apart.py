@@ -17,6 +17,7 @@ import gc
 import json
 import os
 import signal
+import sys
 import threading
 from collections.abc import Callable, Generator, Iterator
 from contextlib import closing, suppress
@@ -57,7 +58,7 @@ class ApartError(RuntimeError):
 
 def may_fork() -> bool:
     """Say whether a process can be forked here without harm: no other thread holds what the child would wait for."""
-    return hasattr(os, "fork") and threading.active_count() == 1
+    return sys.platform == "linux" and threading.active_count() == 1  # elsewhere libraries do not stand it
 
 
 class Apart:
