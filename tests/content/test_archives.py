@@ -7,7 +7,7 @@ import tarfile
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from sonde.content import MessageReader, archives
@@ -130,6 +130,7 @@ OPENINGS = [b"Rar!\x1a\7\0", b"Rar!\x1a\7\1\0", b"7z\xbc\xaf\x27\x1c", b"\x1f\x8
     st.lists(st.sampled_from([*OPENINGS, b"\0\0\0\0", b"\xff", b"\2\2\1", b"a"])),
     st.integers(1, 50),
 )
+@example(OPENINGS[2], [b"\0\0\0\0", b"\2\2\1", *[b"\0\0\0\0"] * 3, OPENINGS[1]], 1)  # what is passed over ends with it
 def test_any_octets_can_be_watched_wherever_they_are_cut(opening: bytes, pieces: list[bytes], step: int) -> None:
     octets = opening + b"".join(pieces)
     assert watch(octets, step) == watch(octets)

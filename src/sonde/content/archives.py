@@ -58,7 +58,7 @@ class Watched:
         what, amount = self.request
         if self.walk is None:
             return
-        if what == PASS and amount >= len(octets) and not self.buffer:
+        if what == PASS and amount > len(octets) and not self.buffer:
             self.request = PASS, amount - len(octets)
             return
         self.buffer += octets
