@@ -15,6 +15,7 @@ from sonde.pipeline import apart, read
 from sonde.pipeline.apart import Apart, ApartError, may_fork
 from sonde.pipeline.lane import Lane
 from sonde.pipeline.read import make_plan, read_captures
+from sonde.pipeline.recorder import rehearse_records
 from sonde.pipeline.run import Totals
 from sonde.pipeline.shared import UNIT
 from sonde.source import SourceError, open_source
@@ -174,3 +175,8 @@ def test_a_child_that_nobody_listens_to_any_more_ends(monkeypatch: pytest.Monkey
     with pytest.raises(KeyboardInterrupt):
         leave()
     assert no_child_is_left()
+
+
+def test_a_rehearsal_goes_through_to_its_end_and_writes_nothing() -> None:
+    """What it leaves out would be compiled by the processes at work, one kernel after the other."""
+    rehearse_records(make_plan(None, "default"))

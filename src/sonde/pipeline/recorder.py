@@ -57,7 +57,9 @@ class Recorder:
         shift_spans(np.empty(0, np.int64), layout_of(MailRecord), 0)
         none = np.empty(0, FLOW)
         name_flows(none, self.plan.by_ip_protocol, self.plan.by_tunnel)
-        self._flush_flows(in_order([none], np.empty(0, np.int64), room_of_own))
+        rows = in_order([none], np.empty(0, np.int64), room_of_own)
+        self.tally.add(rows)
+        self._permit_flows(rows)
         for dissector in self.plan.dissectors:
             for record in dissector.records:
                 if table_name(record) in self.plan.tables:
