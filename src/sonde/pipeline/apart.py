@@ -124,7 +124,10 @@ class Apart:
     def _octets(self, place: int, length: int) -> Wire:
         if place != WITHIN:
             return self.shared.look(place, length) if length else np.empty(0, np.uint8)
-        return np.frombuffer(bytearray(self.told.read(length)), np.uint8)
+        octets = self.told.read(length)
+        if len(octets) < length:
+            raise self._ended()
+        return np.frombuffer(bytearray(octets), np.uint8)
 
     def _counted(self, counts: dict[str, Any], batches: list[Any]) -> Yield:
         """Look at what a lane made of a block, as far as that is not joined."""
@@ -251,9 +254,16 @@ class Teller:
         return [place, len(piece)]
 
     def say(self, what: dict[str, Any]) -> None:
-        """Send a line, and behind it the octets that found no room in common."""
+        """Send a line that says where rows lie, and behind it the octets that found no room in common."""
+        loose, self.loose = self.loose, []
+        self._send(what, loose)
+
+    def announce(self, name: str) -> None:
+        """Tell of a kernel that is compiled; any thread may."""
+        self._send({"compiles": name}, [])
+
+    def _send(self, what: dict[str, Any], loose: list[Wire]) -> None:
         line = json.dumps(what).encode() + b"\n"
-        loose, self.loose = (self.loose, []) if "compiles" not in what else ([], self.loose)
         with self.lock:
             self.pipe.write(line)
             for octets in loose:
@@ -276,7 +286,7 @@ def _live(
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent hears it too, and ends this process
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         gc.freeze()  # to look at what the parent made would copy its pages
-        announce_with(lambda name: teller.say({"compiles": name}))
+        announce_with(teller.announce)
         try:
             totals = Totals()
             work = carry_all(teller.plan, paths, key, totals, teller.reach, open_input, rehearse, ahead=YIELDS_AHEAD)
@@ -286,7 +296,7 @@ def _live(
             teller.tell_rest(totals)
             status = 0
         except BrokenPipeError:
-            pass  # nobody listens any more
+            status = 0  # nobody listens any more, and there is nobody to tell
         except BaseException as error:  # noqa: BLE001 - raised again in the parent
             teller.say({"error": _described(error)})
     except BaseException:  # noqa: BLE001 - there is nobody to tell
