@@ -36,7 +36,7 @@ def decode_error() -> None:
 FAULTS = [value_error, key_error, arrow_error, decode_error]
 
 
-@pytest.mark.parametrize(("struck", "name", "file"), [(join, "in_order", "join"), (Tally, "add", "recorder")])
+@pytest.mark.parametrize(("struck", "name", "file"), [(join, "joined", "join"), (Tally, "add", "recorder")])
 @pytest.mark.parametrize("fault", FAULTS)
 def test_an_error_within_repeats_nothing(
     struck, name, file, fault, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]

@@ -55,6 +55,43 @@ def test_when_arenas_of_text_are_left_changes_no_record(tmp_path: Path, monkeypa
             assert wanted == records(made[1000].folder, table) == records(made[1 << 30].folder, table), table
 
 
+@pytest.mark.compiled
+@pytest.mark.parametrize("lanes", [1, 2])
+def test_when_trays_are_handed_over_changes_no_record(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lanes: int
+) -> None:
+    monkeypatch.setattr(Source.blocks, "__defaults__", (0, 200))
+    made = {}
+    for rows, text in ((2, 1 << 30), (5, 1 << 12), (1 << 13, 1 << 10), (1 << 13, 1 << 30)):
+        monkeypatch.setattr(lane, "FIRST_TRAY", rows)
+        monkeypatch.setattr(lane, "ROWS_A_TRAY", 2 * rows)
+        monkeypatch.setattr(lane, "TEXT_A_TRAY", text)
+        plan = make_plan(None, "clear", lanes=lanes, seed=7)
+        made[rows, text] = read_captures([str(EXAMPLE)], plan, tmp_path / f"{rows}-{text}.sonde")
+        assert made[rows, text].manifest["internal_errors"] == []
+    whole = made.pop((1 << 13, 1 << 30))
+    for table, entry in whole.manifest["tables"].items():
+        if entry["rows"]:
+            wanted = records(whole.folder, table)
+            assert all(records(each.folder, table) == wanted for each in made.values()), table
+
+
+def test_a_prompt_lane_keeps_no_closed_row() -> None:
+    plan = make_plan(None, "clear", lanes=1)
+    for prompt in (False, True):
+        rows: list[int] = []
+        told: list[int] = []
+
+        def consume(made: Any, rows: list[int] = rows, told: list[int] = told) -> None:
+            rows.append(sum(len(batch.rows) for batch in made.batches))
+            told.append(made.frames)
+
+        read_all(plan, [str(EXAMPLE)], 1, consume, prompt=prompt)
+        assert sum(rows) > 100
+        on_the_way = [count for count, frames in zip(rows, told, strict=True) if frames]
+        assert (sum(on_the_way) > 100) == prompt
+
+
 def test_every_row_begins_with_the_words_that_tables_are_gathered_by() -> None:
     for dissector in all_dissectors():
         for record in dissector.records:
@@ -64,12 +101,12 @@ def test_every_row_begins_with_the_words_that_tables_are_gathered_by() -> None:
             table = new_out(record, 2, 64)._replace(rows=rows)
             pool, layout = pool_of(table), layout_of(record)
             width = int(layout.size[0])
-            assert [pool.words[row * width + FLOW_WORD] for row in range(2)] == [3, 5]
+            assert [pool.rows.eight[row * width + FLOW_WORD] for row in range(2)] == [3, 5]
             assert [is_open(pool, row, width) for row in range(2)] == [True, False]
             texts = [each for each in columns(record) if each.kind.name in ("text", "octets", "text_list", "u32_list")]
             for column in texts:
                 rows[column.name] = 1 << 40 | column.index
-            found = [int(pool.words[width + place]) - (1 << 40) for place in layout.spans]
+            found = [int(pool.rows.eight[width + place]) - (1 << 40) for place in layout.spans]
             assert found == [each.index for each in texts]
 
 

@@ -3,7 +3,9 @@
 import os
 
 import numpy as np
+import pytest
 
+from sonde.pipeline import shared as shared_module
 from sonde.pipeline.shared import SMALL, UNIT, Shared
 
 
@@ -65,3 +67,17 @@ def test_another_process_sees_what_was_filled_and_lets_it_go() -> None:
             os._exit(status)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
     assert filled(shared, SMALL, 1) == place
+
+
+def test_what_lies_behind_goes_back_to_the_system_when_it_is_let_go(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shared_module, "KEPT_UNITS", SMALL // UNIT)
+    shared = Shared(4 * SMALL)
+    for number in range(2):
+        piece = shared.piece(SMALL)
+        piece[:] = 7
+        assert shared.place_of(piece) == number * SMALL
+    for number in range(2):
+        shared.look(number * SMALL, SMALL)
+    filled(shared, UNIT, 9)
+    assert shared.memory[UNIT:SMALL].tolist() == [7] * (SMALL - UNIT)
+    assert not shared.memory[SMALL : 2 * SMALL].any()

@@ -25,7 +25,7 @@ from sonde.reassemble import (
     new_fragments,
     release_turns,
 )
-from sonde.table.flows import ENDED, FLOW, FORCED_END, LATEST, grow_buckets, new_flows, open_slots, take_ended
+from sonde.table.flows import ENDED, FORCED_END, LATEST, free_ended, grow_buckets, new_flows, open_slots
 from sonde.table.frames import FRAME
 from sonde.table.packets import DROPS, PACKET
 from sonde.table.streams import new_streams
@@ -111,7 +111,7 @@ class Carriage:
             found.append(int(turn["length"]) if turn["kind"] == LOST else whole)
         release_turns(streams, turns)
         close_ended(flows, streams)
-        taken = np.empty(int(flows.count[ENDED]), FLOW)
-        take_ended(flows, taken)
+        taken = flows.rows[flows.ended[: flows.count[ENDED]]]
+        free_ended(flows)
         for row in taken:
             self.records.append({name: row[name].tolist() for name in row.dtype.names or ()})

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sonde.wire import KernelFault, copy, kernel, le16, le32, prefetch, put64, u8, u16, u24, u32, u48, u64
+from sonde.wire import KernelFault, copy, kernel, le16, le32, pick, prefetch, put64, u8, u16, u24, u32, u48, u64
 from sonde.wire.hash import fold
 
 
@@ -42,6 +42,12 @@ def copy_some(source: Any, at: int, end: int, target: Any, put: int) -> int:
 def put_some(words: Any, target: Any, at: int) -> int:
     """Write the first word, and give the place behind."""
     return put64(target, at, words[0])
+
+
+@kernel
+def pick_some(source: Any, rows: Any, numbers: Any, target: Any) -> None:
+    """Take one element of rows; `numbers` are first, last, size, offset, put and step."""
+    pick(source, rows, (numbers[0], numbers[1]), numbers[2], numbers[3], target, numbers[4], numbers[5])
 
 
 @kernel
@@ -120,3 +126,35 @@ def test_copy_of_nothing_needs_no_room() -> None:
 def test_a_copy_beyond_either_array_is_refused(at: int, end: int, put: int) -> None:
     with pytest.raises((KernelFault, IndexError)):
         copy_some(np.zeros(8, np.uint8), at, end, np.zeros(8, np.uint8), put)
+
+
+@pytest.mark.parametrize("kind", [np.uint8, np.int16, np.int32, np.int64])
+def test_pick_takes_one_element_of_each_row(kind: Any) -> None:
+    source, target = np.arange(60).astype(kind), np.full(12, -1).astype(kind)
+    pick_some(source, np.array([9, 5, 0, 2, 9]), np.array([1, 4, 6, 4, 2, 3]), target)
+    nothing = int(target[0])
+    assert target.tolist() == [nothing, nothing, 34, nothing, nothing, 4, nothing, nothing, 16, *[nothing] * 3]
+
+
+def test_pick_of_nothing_needs_no_room() -> None:
+    pick_some(np.zeros(0, np.int64), np.zeros(0, np.int64), np.array([3, 3, 6, 4, 9, 1]), np.zeros(0, np.int64))
+
+
+@pytest.mark.compiled
+@pytest.mark.parametrize(
+    "numbers",
+    [
+        (0, 3, 6, 0, 0, 1),  # a row beyond the source
+        (0, 2, 6, 6, 0, 1),  # an element beyond it
+        (0, 2, 6, -7, 0, 1),  # and one before it
+        (0, 4, 6, 0, 0, 1),  # more rows than there are numbers
+        (-1, 1, 6, 0, 0, 1),
+        (0, 2, 6, 0, 3, 1),  # the target is too short
+        (0, 2, 6, 0, 1, 3),
+        (0, 2, 6, 0, -1, 1),
+    ],
+)
+def test_a_pick_beyond_any_array_is_refused(numbers: tuple[int, ...]) -> None:
+    target = np.zeros(4, np.int64)
+    with pytest.raises((KernelFault, IndexError)):
+        pick_some(np.arange(12), np.array([0, 1, 2]), np.array(numbers), target)

@@ -3,12 +3,10 @@
     with Apart(plan, paths, key, open_input, rehearse) as apart:
         for yields in apart.blocks(totals, progress):
             ...                                # as `run.carry_all` gives them
-        for tables in apart.rest(totals):
-            ...                                # what waited when the input was over; then totals are complete
 
-Theory of operation. The child runs what `run.carry_all` runs, reading thread and lanes, and joins what they yield
-(`join.py`) into memory that both processes share (`shared.py`). It says on a pipe, a line of JSON for each block, what
-lies where. The parent builds, permits and writes records of it. Order and number of rows are the same as in one
+Theory of operation. The child runs what `run.carry_all` runs, reading thread and lanes. The trays of their closed
+rows lie in memory that both processes share (`shared.py`). The child says on a pipe, a line of JSON for each block,
+what lies where; the parent builds, permits and writes records of it. Number and content of rows are the same as in one
 process. Whatever hostile octets do to the child, the parent takes numbers and octets from it, and no objects.
 """
 
@@ -22,28 +20,30 @@ import threading
 from collections.abc import Callable, Generator, Iterator
 from contextlib import closing, suppress
 from dataclasses import asdict
+from functools import partial
 from types import TracebackType
 from typing import IO, Any, NoReturn, Self
 
 import numpy as np
 
 from sonde.dissect import Dissector
-from sonde.pipeline.join import FLOWS, Joined, Joiner
-from sonde.pipeline.lane import Batch, Yield
+from sonde.pipeline.lane import Batch, Yield, tray_of
 from sonde.pipeline.losses import OURS, defect
 from sonde.pipeline.plan import Plan
 from sonde.pipeline.run import Input, Totals, carry_all
 from sonde.pipeline.shared import UNIT, Shared
 from sonde.record import FlowRecord
-from sonde.schema import Record, row_dtype, table_name
+from sonde.schema import Record, row_dtype
 from sonde.source import SourceError
-from sonde.table.fieldwise import laid_out
-from sonde.table.flows import FLOW, KEY
+from sonde.table.fieldwise import Tray
+from sonde.table.flows import KEY
 from sonde.table.frames import Damage, SourceReport
 from sonde.table.out import LENGTH_BITS, layout_of, shift_spans
 from sonde.wire import Wire, announce_kernel, announce_with, die_with
 
-SHARED_OCTETS = 64 << 20  # what does not find room in them goes through the pipe
+#: Memory in common, for each lane and as much for what is on its way: room for the trays of a good many tables, of
+#: which few pages are ever touched. What does not find room goes through the pipe.
+SHARED_OCTETS = 128 << 20
 PIPE_OCTETS = UNIT  # of lines that wait: the child must not run ahead of the writer, for the sake of memory
 YIELDS_AHEAD = 4  # that may wait to be told of: a writer at a large batch keeps a lane waiting for some blocks
 WITHIN = -1  # in place of a place in common memory: the octets follow the line
@@ -74,7 +74,7 @@ class Apart:
     ) -> None:
         """Begin the child at once; for the arguments see `run.carry_all`."""
         self.plan, self.paths = plan, paths
-        self.shared = Shared(SHARED_OCTETS)
+        self.shared = Shared(SHARED_OCTETS * (plan.lanes + 1))
         told, tell = os.pipe()
         parent = os.getpid()
         try:
@@ -90,23 +90,13 @@ class Apart:
         self.told: IO[bytes] = os.fdopen(told, "rb")
 
     def blocks(self, totals: Totals, progress: Callable[[int, int], None]) -> Generator[list[Yield], None, None]:
-        """Give what lanes made of each block, counted and joined; errors as if they had happened here."""
-        del totals  # they come with the rest
+        """Give what lanes made of each block; errors as if they had happened here."""
         for said in self._lines():
-            if "yields" not in said:
-                return
-            yields = [self._counted(*each) for each in said["yields"]]
-            yields[-1].joined += [self._joined(*each) for each in said["joined"]]
-            yield yields
-            progress(*said["progress"])
-
-    def rest(self, totals: Totals) -> Iterator[list[Joined]]:
-        """Give the rows that waited when the input was over, table by table; then totals are complete."""
-        for said in self._lines():
-            if "joined" not in said:
+            if "totals" in said:
                 _take_totals(said["totals"], totals)
                 return
-            yield [self._joined(*each) for each in said["joined"]]
+            yield [self._counted(*each) for each in said["yields"]]
+            progress(*said["progress"])
 
     def _lines(self) -> Iterator[dict[str, Any]]:
         while True:
@@ -129,25 +119,22 @@ class Apart:
             raise self._ended()
         return np.frombuffer(bytearray(octets), np.uint8)
 
-    def _counted(self, counts: dict[str, Any], batches: list[Any]) -> Yield:
-        """Look at what a lane made of a block, as far as that is not joined."""
-        made = Yield([], np.empty(0, FLOW), np.array(counts.pop("drops"), np.int64), **counts)
-        for desk, table, *places in batches:
+    def _counted(self, counts: dict[str, Any], whole: list[Any], trays: list[Any]) -> Yield:
+        """Look at what a lane made of a block."""
+        made = Yield([], np.array(counts.pop("drops"), np.int64), **counts)
+        for desk, table, *places in whole:
             dissector, record = self._table(desk, table)
             rows, text, keys = [self._octets(*place) for place in places]
             end = len(text)
             made.batches.append(Batch(record, dissector, rows.view(row_dtype(record)), text, end, end, keys.view(KEY)))
+        for desk, table, count, capacity, *places in trays:
+            dissector, record = (None, FlowRecord) if desk < 0 else self._table(desk, table)
+            octets, text = [self._octets(*place) for place in places]
+            tray = tray_of(record, dissector, capacity, partial(_as_it_is, octets))
+            tray.room.filled[0] = count
+            end = len(text)
+            made.batches.append(Batch(record, dissector, tray.rows(), text, end, end, tray.keys(), tray))
         return made
-
-    def _joined(self, desk: int, table: int, count: int, *places: Place) -> Joined:
-        """Look at joined rows."""
-        octets = [self._octets(*place) for place in places]
-        if desk < 0:
-            return Joined(FLOWS, FlowRecord, None, laid_out(octets[0], FLOW, count))
-        dissector, record = self._table(desk, table)
-        rows, text, keys = octets
-        found = laid_out(rows, row_dtype(record), count)
-        return Joined(table_name(record), record, dissector, found, text, laid_out(keys, KEY, count))
 
     def _table(self, desk: int, table: int) -> tuple[Dissector, type[Record]]:
         dissector = self.plan.dissectors[desk]
@@ -193,7 +180,6 @@ class Teller:
         self.pipe: IO[bytes] = os.fdopen(pipe, "wb")
         self.lock = threading.Lock()
         self.progress = (0, 0)
-        self.joiner = Joiner(plan, shared.piece)
         self.desks = {id(each): number for number, each in enumerate(plan.dissectors)}
         self.loose: list[Wire] = []  # what found no room in common, and follows the next line
 
@@ -202,43 +188,36 @@ class Teller:
         self.progress = (frames, offset)
 
     def tell(self, yields: list[Yield]) -> None:
-        """Tell what lanes made of a block: counts, chunks of messages, and what is enough for a batch of records."""
-        counted = []
+        """Tell what lanes made of a block."""
+        said = []
         for made in yields:
-            self.joiner.take(made)
             counts = {
                 "drops": made.drops.tolist(), "faults": made.faults, "frames": made.frames, "octets": made.octets,
                 "last_ns": made.last_ns, "lane": made.lane,
             }  # fmt: skip
-            counted.append((counts, [self._batch(batch) for batch in made.batches if batch.record.feeds]))
-        joined = [self._joined(each) for name in self.joiner.due() for each in self.joiner.join(name)]
-        self.say({"yields": counted, "joined": joined, "progress": self.progress})
+            whole = [self._batch(batch, batch.dissector) for batch in made.batches if batch.tray is None]
+            trays = [self._tray(batch, batch.tray) for batch in made.batches if batch.tray is not None]
+            said.append((counts, whole, trays))
+        self.say({"yields": said, "progress": self.progress})
 
-    def tell_rest(self, totals: Totals) -> None:
-        """Tell what still waits, and what was counted: the input is over."""
-        self.say({"over": True})
-        for name in self.joiner.left():
-            self.say({"joined": [self._joined(each) for each in self.joiner.join(name)]})
-        self.say({"totals": _told_of(totals)})
-
-    def _batch(self, batch: Batch) -> list[Any]:
+    def _batch(self, batch: Batch, dissector: Dissector | None) -> list[Any]:
         """Describe rows with the text that they point to, which begins anew."""
         words, layout = batch.rows.view(np.int64), layout_of(batch.record)
         spans = words.reshape(len(batch.rows), -1)[:, layout.spans]
         begin = int(spans[spans >= 0].min(initial=batch.end << LENGTH_BITS)) >> LENGTH_BITS
         shift_spans(words, layout, -(begin << LENGTH_BITS))
         pieces = [batch.rows.view(np.uint8), batch.text[begin : batch.end], batch.keys.view(np.uint8)]
-        return [*self._which(batch.dissector, batch.record), *map(self._copied, pieces)]
+        return [*self._which(dissector, batch.record), *map(self._copied, pieces)]
 
-    def _joined(self, joined: Joined) -> list[Any]:
-        rows = self._place(joined.rows.octets)
-        if joined.keys is None or joined.dissector is None:
-            return [-1, 0, len(joined.rows), rows]
-        which = self._which(joined.dissector, joined.record)
-        return [*which, len(joined.rows), rows, self._place(joined.text), self._place(joined.keys.octets)]
+    def _tray(self, batch: Batch, tray: Tray) -> list[Any]:
+        """Describe a tray that is handed over, and the text that its rows point to."""
+        if self.shared.place_of(tray.octets) == WITHIN:  # then no octets are sent that say nothing
+            tray = tray.trimmed()
+        which = self._which(batch.dissector, batch.record)
+        return [*which, len(tray), tray.capacity, self._place(tray.octets), self._copied(batch.text[: batch.end])]
 
-    def _which(self, dissector: Dissector, record: type[Record]) -> tuple[int, int]:
-        return self.desks[id(dissector)], dissector.records.index(record)
+    def _which(self, dissector: Dissector | None, record: type[Record]) -> tuple[int, int]:
+        return (self.desks[id(dissector)], dissector.records.index(record)) if dissector is not None else (-1, 0)
 
     def _copied(self, octets: Wire) -> Place:
         piece = self.shared.piece(len(octets))
@@ -289,11 +268,14 @@ def _live(
         announce_with(teller.announce)
         try:
             totals = Totals()
-            work = carry_all(teller.plan, paths, key, totals, teller.reach, open_input, rehearse, ahead=YIELDS_AHEAD)
+            work = carry_all(
+                teller.plan, paths, key, totals, teller.reach, open_input, rehearse,
+                room=teller.shared.piece, ahead=YIELDS_AHEAD,
+            )  # fmt: skip
             with closing(work):
                 for yields in work:
                     teller.tell(yields)
-            teller.tell_rest(totals)
+            teller.say({"totals": _told_of(totals)})
             status = 0
         except BrokenPipeError:
             status = 0  # nobody listens any more, and there is nobody to tell
@@ -303,6 +285,11 @@ def _live(
         status = 1
     finally:
         os._exit(status)
+
+
+def _as_it_is(octets: Wire, _: int) -> Wire:
+    """Give memory that is there."""
+    return octets
 
 
 def _told_of(totals: Totals) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -19,7 +19,7 @@ from sonde.flow import end_flows, make_room, sweep_flows
 from sonde.identify import DISPLACED, ROUTED, new_results
 from sonde.identify import PROGRESS as IDENTIFIED
 from sonde.pipeline.carry import Shard, carry_frames, new_shard
-from sonde.pipeline.gather import gather
+from sonde.pipeline.gather import gather, gather_whole
 from sonde.pipeline.group import group_ended, group_turns, new_starts
 from sonde.pipeline.means import identify_kernel
 from sonde.pipeline.plan import Plan
@@ -33,7 +33,9 @@ from sonde.reassemble import (
     new_fragments,
     release_turns,
 )
-from sonde.schema import Record
+from sonde.record import FlowRecord
+from sonde.schema import Record, row_dtype
+from sonde.table.fieldwise import Tray, chosen, views
 from sonde.table.flows import (
     ENDED,
     FLOW,
@@ -42,6 +44,7 @@ from sonde.table.flows import (
     LATEST,
     LEFT,
     NEW,
+    RECORDED,
     chain_all,
     grow_buckets,
     new_flows,
@@ -68,9 +71,6 @@ from sonde.table.streams import AHEAD, AHEAD_REFUSED, HELD_REFUSED, NO_STREAM, T
 from sonde.table.turns import AGAIN, TURN
 from sonde.wire import Calls, Compilers, Ints, Kernel, Meanwhile, Rows, Task, Wire, forget, interpreting
 
-if TYPE_CHECKING:
-    from sonde.pipeline.join import Joined
-
 STREAM_BUDGET = 64 << 20  # octets held back for all streams of a lane
 MOST_STREAMS = 1 << 18  # flows under inspection at the same time
 FIRST_CONNS = 1 << 12
@@ -82,25 +82,53 @@ CORE_TASKS = 3  # see `Lane.tasks`
 VOLUME = ("tls", "http", "dns", "quic")  # in nearly every capture: compiled before the first of them is met
 CARRIED_AT_ONCE = 4096  # frames, before their flows are identified
 BLOCK_FRAMES = 16384  # of a block from the wire, at most
-ENDED_AT_ONCE = 1 << 14  # flows, when the input is over
+ENDED_AT_ONCE = 1 << 12  # flows, when the input is over
+#: Rows of a table, or octets of their text, that lanes together keep before they hand them over; see `Lane`.
+ROWS_A_TRAY = 1 << 13
+TEXT_A_TRAY = 4 << 20
+FIRST_TRAY = 1 << 10  # rows that a table's first tray has room for; each that follows has four times as many
 MOST_FAULTS = 1000  # of one kernel in one block
+
+
+FLOW_FIELDS, KEY_FIELDS = chosen(FLOW, RECORDED), chosen(FLOW, KEY.names or ())
+NO_TEXT: Wire = np.empty(0, np.uint8)
+
+
+def room_of_own(octets: int) -> Wire:
+    """Give memory of this process."""
+    return np.empty(octets, np.uint8)
+
+
+def tray_of(record: type[Record], dissector: Dissector | None, rows: int, give: Callable[[int], Wire]) -> Tray:
+    """Make a tray with room for so many rows of a table; of flows where no dissector made them."""
+    if dissector is None:
+        return Tray(FLOW_FIELDS, (), rows, give)
+    return Tray(chosen(row_dtype(record)), KEY_FIELDS, rows, give)
 
 
 @dataclass(slots=True)
 class Batch:
-    """Closed rows of one table, the text they point to, and the keys of their flows.
+    """Closed rows of one table, the text they point to, and the keys of their flows; flows have neither.
 
-    The arena of text is shared with batches before and after; its octets up to `end` are
-    there to stay, and `added` of them are new with this batch.
+    The arena of text may be shared with batches before and after; its octets up to `end` are
+    there to stay, and `added` of them are new with this batch. Of a record that feeds
+    others, rows and keys are structured; else they are laid out field by field.
     """
 
     record: type[Record]
-    dissector: Dissector
+    dissector: Dissector | None
     rows: Rows
     text: Wire
     end: int
     added: int
     keys: Rows
+    #: What rows and keys lie in, field by field.
+    tray: Tray | None = None
+
+    @property
+    def protocol(self) -> str:
+        """Name the protocol whose dissector made them."""
+        return self.dissector.protocol.name if self.dissector is not None else ""
 
 
 @dataclass(slots=True)
@@ -108,7 +136,6 @@ class Yield:
     """What one lane made of one block."""
 
     batches: list[Batch]
-    flows: Rows
     drops: Ints
     faults: list[str] = field(default_factory=list)
     #: Frames of the block and their octets on the link: of the whole block, and not of this lane's share.
@@ -116,8 +143,6 @@ class Yield:
     octets: int = 0
     last_ns: int = 0
     lane: int = 0
-    #: Rows of blocks before that another process joined for the recorder (see `apart`).
-    joined: "list[Joined]" = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -134,6 +159,8 @@ class Desk:
     #: The tables again, as octets.
     pools: list[Pool]
     layouts: list[Layout]
+    #: Where their closed rows go; begun with the first.
+    trays: list[Tray | None]
     #: How much of each arena was handed over.
     told: list[int]
     #: Whether its kernels run as plain Python, as long as there is little to do.
@@ -154,11 +181,26 @@ def drivers_of(dissector: Dissector) -> Drivers:
 
 
 class Lane:
-    """The state of one lane; call `take` for each block, then go through `finish` once."""
+    """The state of one lane; call `take` for each block, then go through `finish` once.
 
-    def __init__(self, plan: Plan, number: int, key: int) -> None:
-        """Make empty tables; `key` is the run's secret for hashing, the same in all lanes."""
-        self.plan, self.number = plan, number
+    Closed rows are laid out field by field on a tray of their table, while they are still in the cache. A tray is
+    handed over when it is full, or much text belongs to it; if the lane is `prompt`, after each block.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        number: int,
+        key: int,
+        room: Callable[[int], Wire] = room_of_own,
+        *,
+        prompt: bool = False,
+    ) -> None:
+        """Make empty tables; `key` is the run's secret for hashing, the same in all lanes; `room` gives memory."""
+        self.plan, self.number, self.room, self.prompt = plan, number, room, prompt
+        self.enough_rows, self.enough_text = ROWS_A_TRAY // plan.lanes, TEXT_A_TRAY // plan.lanes
+        #: Rows that the next tray of a table has room for.
+        self.next_tray: dict[type[Record], int] = {}
         chosen = np.array([0, plan.overlap_last, MOST_AHEAD_OCTETS, 0], np.int64)
         decoding = settings(verify=plan.verify_checksums, lanes=plan.lanes, key=key)
         self.shard: Shard = new_shard(
@@ -175,6 +217,9 @@ class Lane:
         self.starts, self.octets = new_starts(len(plan.protocol_names)), np.zeros(len(plan.protocol_names), np.int64)
         self.order = np.empty(1 << 12, np.int64)
         self.ended_starts, self.ended_order = new_starts(len(plan.protocol_names)), self.order[:0]
+        self.flow_rows, self.slots = views(self.shard.flows.rows.view(np.uint8)), np.empty(0, np.int64)
+        self.flow_tray = self._new_tray(FlowRecord, None, 0)
+        self.named = np.ascontiguousarray(plan.by_ip_protocol, np.int64), plan.by_tunnel.astype(np.int64)
         self.compilers = Compilers((), 0)
         self.largest = 0  # block so far
         self.desks = [self._desk(dissector) for dissector in plan.dissectors]
@@ -220,10 +265,11 @@ class Lane:
         release_turns(streams, self.turns[:0])
         if self.desks:
             pool, layout, nothing = self.desks[0].pools[0], self.desks[0].layouts[0], np.empty(0, np.uint8)
-            gather(pool, layout, names, flows, nothing, np.empty(0, KEY))
+            gather(pool, layout, names, flows, self.flow_rows, none, self.flow_tray.room)
+            gather_whole(pool, layout, names, flows, nothing, np.empty(0, KEY))
             move_text(pool, layout, nothing)
         close_ended(flows, streams)
-        take_ended(flows, np.empty(0, FLOW))
+        take_ended(flows, self.flow_rows, self.named, self.flow_tray.room)
         chain_all(flows, 0)
         end_flows(flows, none, FORCED_END, 0, shard.limits)
         calls = Calls()
@@ -243,6 +289,7 @@ class Lane:
             wanted,
             [pool_of(out) for out in tables],
             [layout_of(record) for record in dissector.records],
+            [None] * len(tables),
             [0] * len(tables),
         )
 
@@ -255,7 +302,7 @@ class Lane:
         if flows is not shard.flows:
             forget(shard.flows, shard)
             self.shard = shard = shard._replace(flows=flows)
-        made = Yield([], shard.flows.rows[:0], np.zeros(len(DROPS), np.int64), frames=len(frames), lane=self.number)
+        made = Yield([], np.zeros(len(DROPS), np.int64), frames=len(frames), lane=self.number)
         if len(frames):
             made.octets, made.last_ns = int(frames["original"].sum()), int(frames["ts"][-1])
         self._begin(4 * len(frames))
@@ -282,14 +329,17 @@ class Lane:
         shard.undecoded[FRAGMENT_INCOMPLETE] += int(count_pending(shard.fragments))
         slots, latest = open_slots(shard.flows), int(shard.flows.count[LATEST])
         for first in range(0, max(1, len(slots)), ENDED_AT_ONCE):
-            made = Yield([], shard.flows.rows[:0], np.zeros(len(DROPS), np.int64), lane=self.number)
+            made = Yield([], np.zeros(len(DROPS), np.int64), lane=self.number)
             self._begin(0)
             ended, nothing = np.sort(slots[first : first + ENDED_AT_ONCE]), np.zeros(1, np.uint8)
             calls = Calls()
             calls.add(end_flows, shard.flows, ended, FORCED_END, latest, shard.limits)
             self._add_rest(calls, nothing)
             self._run(calls, made)
-            yield self._read(nothing, made)
+            made = self._read(nothing, made)
+            if first + ENDED_AT_ONCE >= len(slots):
+                self._hand_all_over(made)
+            yield made
 
     def _begin(self, turns: int) -> None:
         """Forget the turns of the block before; make room for so many and what waits, each of which may go thrice."""
@@ -423,35 +473,98 @@ class Lane:
             for place, pool in enumerate(desk.pools):
                 if pool.count[DONE]:
                     self._take_rows(desk, place, made, calls)
-        made.flows = np.empty(int(flows.count[ENDED]), FLOW)
+        ended = int(flows.count[ENDED])
+        if self.flow_tray.left < ended:
+            self._hand_flows_over(made)
+            self.flow_tray = self._new_tray(FlowRecord, None, ended)
         calls.add(close_ended, flows, streams)
-        calls.add(take_ended, flows, made.flows)
+        calls.add(take_ended, flows, self.flow_rows, self.named, self.flow_tray.room)
         self._run(calls, made)
+        if self.prompt or len(self.flow_tray) >= self.enough_rows:
+            self._hand_flows_over(made)
         for desk in self.desks:
-            if any(_is_used(pool) for pool in desk.pools):
-                self._renew_text(desk)
+            self._hand_tables_over(desk, made)
+
+    def _new_tray(self, record: type[Record], dissector: Dissector | None, rows: int) -> Tray:
+        """Begin a tray with room for so many rows and, where they wait for more, for those of blocks to come."""
+        if not self.prompt:
+            most = self.enough_rows + self.enough_rows // 2
+            rows = max(rows, self.next_tray.get(record, min(FIRST_TRAY, most)))
+            self.next_tray[record] = min(4 * rows, most)
+        return tray_of(record, dissector, rows, self.room)
+
+    def _hand_tables_over(self, desk: Desk, made: Yield) -> None:
+        """Hand over the trays of a dissector that are full, and leave arenas to them that are well used."""
+        used = []
+        for place, tray in enumerate(desk.trays):
+            pool = desk.pools[place]
+            text = int(pool.count[TEXT])
+            if tray is not None and (self.prompt or len(tray) >= self.enough_rows or text >= self.enough_text):
+                self._hand_over(desk, place, made)
+                if text and not self.prompt:
+                    used.append(place)
+            if text > ENOUGH_TEXT and (self.prompt or tray is None):
+                used.append(place)
+        if used:
+            self._renew_text(desk, used)
+
+    def _hand_over(self, desk: Desk, place: int, made: Yield) -> None:
+        """Hand over what is on a table's tray."""
+        tray, desk.trays[place] = desk.trays[place], None
+        if tray is not None and len(tray):
+            tray.forget()
+            made.batches.append(self._batch(desk, place, tray.rows(), tray.keys(), tray))
+
+    def _hand_flows_over(self, made: Yield) -> None:
+        """Hand over the flows that ended."""
+        tray = self.flow_tray
+        if len(tray):
+            tray.forget()
+            made.batches.append(Batch(FlowRecord, None, tray.rows(), NO_TEXT, 0, 0, tray.keys(), tray))
+            self.flow_tray = self._new_tray(FlowRecord, None, 0)
+
+    def _hand_all_over(self, made: Yield) -> None:
+        """Hand over what is on any tray: the input is over."""
+        self._hand_flows_over(made)
+        for desk in self.desks:
+            for place in range(len(desk.trays)):
+                self._hand_over(desk, place, made)
 
     def _take_rows(self, desk: Desk, place: int, made: Yield, calls: Calls) -> None:
-        record, pool = desk.dissector.records[place], desk.pools[place]
-        wanted = desk.wanted and self.plan.takes(record)
-        dtype, count = desk.tables[place].rows.dtype, int(pool.count[DONE]) if wanted else 0
-        taken, keys = np.empty(count * dtype.itemsize, np.uint8), np.empty(count, KEY)
-        calls.add(gather, pool, desk.layouts[place], self.plan.applications.names, self.shard.flows, taken, keys)
-        if wanted:
-            end, before = int(pool.count[TEXT]), desk.told[place]
-            desk.told[place] = end
-            batch = Batch(record, desk.dissector, taken.view(dtype), pool.text, end, end - before, keys)
-            made.batches.append(batch)
+        record, pool, names = desk.dissector.records[place], desk.pools[place], self.plan.applications.names
+        wanted, count = desk.wanted and self.plan.takes(record), int(pool.count[DONE])
+        if record.feeds or not wanted:
+            dtype, count = row_dtype(record), count if wanted else 0
+            taken, keys = np.empty(count * dtype.itemsize, np.uint8), np.empty(count, KEY)
+            calls.add(gather_whole, pool, desk.layouts[place], names, self.shard.flows, taken, keys)
+            if wanted:
+                made.batches.append(self._batch(desk, place, taken.view(dtype), keys))
+            return
+        if len(self.slots) < count:
+            self.slots = np.empty(2 * count, np.int64)
+        tray = desk.trays[place]
+        if tray is None or tray.left < count:
+            self._hand_over(desk, place, made)
+            tray = desk.trays[place] = self._new_tray(record, desk.dissector, count)
+        given = desk.layouts[place], names, self.shard.flows, self.flow_rows, self.slots, tray.room
+        calls.add(gather, pool, *given)
 
-    def _renew_text(self, desk: Desk) -> None:
-        """Leave arenas that are well used to their batches; the text of open rows goes to fresh ones."""
+    def _batch(self, desk: Desk, place: int, rows: Rows, keys: Rows, tray: Tray | None = None) -> Batch:
+        """Put rows together with the text that is there by now."""
+        pool = desk.pools[place]
+        end, before = int(pool.count[TEXT]), desk.told[place]
+        desk.told[place] = end
+        return Batch(desk.dissector.records[place], desk.dissector, rows, pool.text, end, end - before, keys, tray)
+
+    def _renew_text(self, desk: Desk, used: list[int]) -> None:
+        """Leave arenas to their batches; the text of open rows goes to fresh ones."""
         tables = desk.tables.copy()
-        for place, pool in enumerate(desk.pools):
-            if _is_used(pool):
-                fresh = np.empty(len(pool.text), np.uint8)
-                move_text(pool, desk.layouts[place], fresh)
-                tables[place] = tables[place]._replace(text=fresh)
-                desk.told[place] = 0
+        for place in used:
+            pool = desk.pools[place]
+            fresh = np.empty(len(pool.text), np.uint8)
+            move_text(pool, desk.layouts[place], fresh)
+            tables[place] = tables[place]._replace(text=fresh)
+            desk.told[place] = 0
         desk.replace(tables)
 
     @property
@@ -476,13 +589,3 @@ class Lane:
                 for name, place in (("no_row", NO_ROW), ("no_text_room", NO_ROOM), ("text_cut", CUT_TEXT)):
                     found[name] = found.get(name, 0) + int(out.count[place])
         return found
-
-
-def room_of_own(octets: int) -> Wire:
-    """Give memory of this process."""
-    return np.empty(octets, np.uint8)
-
-
-def _is_used(pool: Pool) -> bool:
-    """Say whether an arena holds so much that it is better left to its batches, and given back after them."""
-    return int(pool.count[TEXT]) > ENOUGH_TEXT

@@ -33,6 +33,7 @@ from sonde.pipeline.run import Input, compile_all, read_all
 from sonde.pipeline.state import UNKNOWN, Seen, State
 from sonde.policy import Policy, PolicyError
 from sonde.policy.terms import KEEP
+from sonde.record import FlowRecord
 from sonde.sink.outlet import Bounded
 from sonde.source import SourceError
 from sonde.table.flows import LACK_OF_RESOURCES
@@ -217,6 +218,7 @@ class Probe:
             open_input=lambda _: self.source,
             rehearse=recorder.rehearse,
             started=self._begin_lanes,
+            prompt=True,
         )
         self.state.phase = "stopping" if self.is_stopping else self.state.phase
         self._guarded(recorder.finish)
@@ -249,8 +251,9 @@ class Probe:
             account.octets += made.octets
             account.first_ns = account.first_ns or made.last_ns
             account.last_ns = made.last_ns
-        if len(made.flows):
-            state.evictions += int((made.flows["end_reason"] == LACK_OF_RESOURCES).sum())
+        for batch in made.batches:
+            if batch.record is FlowRecord:
+                state.evictions += int((batch.rows["end_reason"] == LACK_OF_RESOURCES).sum())
         assert self.recorder is not None  # noqa: S101 - runs
         self.recorder.consume(made)
 

@@ -144,7 +144,7 @@ class MailDesk:
             self.open[oldest].is_complete = False
             self.given_up += 1
             self._end(oldest)
-        known = Connection(batch.dissector.protocol.name, own_domains=self.own_domains)
+        known = Connection(batch.protocol, own_domains=self.own_domains)
         taker = self._taker(batch, row) if self.keeper is not None else None
         reader = MessageReader(name[1], dotted=bool(told & DOTTED), taker=taker)
         opened = self.open[name] = Open(reader, known, first)
@@ -156,12 +156,12 @@ class MailDesk:
             return None
         row, key = batch.rows[first], batch.keys[first]
         envelope: list[str] | None = None
-        if batch.dissector.protocol.name == "smtp":
+        if batch.protocol == "smtp":
             sender = text_column(batch.text, row["sender"].reshape(1)).to_pylist()[0]
             recipients = text_list_column(batch.text, row["recipients"].reshape(1)).to_pylist()[0]
             envelope = [each for each in (sender, *(recipients or ())) if each]
         server = server_of(int(key["resp_high"]), int(key["resp_low"]))
-        return self.keeper.taker(batch.dissector.protocol.name, server, envelope)
+        return self.keeper.taker(batch.protocol, server, envelope)
 
     def _learn(self, opened: Open, text: Wire, sender: int, told: int) -> None:
         known = opened.known

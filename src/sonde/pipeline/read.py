@@ -28,7 +28,6 @@ from sonde.table.packets import DROPS
 
 if TYPE_CHECKING:
     from sonde.audit import AuditLog
-    from sonde.pipeline.join import Joined
     from sonde.pipeline.keeping import Keeper
     from sonde.pipeline.recorder import Recorder
     from sonde.pipeline.tally import Tally
@@ -200,7 +199,7 @@ def read_captures(
 
             totals = Totals()
             take_all(carried.blocks(totals, progress), totals, recorder.consume, settle)
-            recorder.finish(carried.rest(totals))
+            recorder.finish()
             totals.bounds |= {"messages_given_up": recorder.mail.given_up, **recorder.losses.lost}
             totals.faults += sorted(recorder.losses.faults)
             files = sink.close()
@@ -222,10 +221,6 @@ class _Here:
         """Give what lanes made of each block."""
         rehearse = partial(_rehearse, self.plan)
         return carry_all(self.plan, self.captures, self.key, totals, progress, open_source, rehearse)
-
-    def rest(self, totals: Totals) -> Iterator[list["Joined"]]:  # noqa: ARG002 - they are complete
-        """Give nothing: the recorder joins rows itself."""
-        return iter(())
 
 
 @contextmanager

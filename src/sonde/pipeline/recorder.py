@@ -2,7 +2,7 @@
 
 import os
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -13,7 +13,7 @@ import pyarrow as pa
 from sonde.content import MailPartRecord, MailRecord
 from sonde.dissect import Dissector
 from sonde.pipeline.join import ROWS_A_BATCH, Joined, Joiner
-from sonde.pipeline.lane import Yield, room_of_own
+from sonde.pipeline.lane import Yield, room_of_own, tray_of
 from sonde.pipeline.losses import Losses
 from sonde.pipeline.mail import MailDesk, rehearse_mail
 from sonde.pipeline.plan import Plan, all_records, table_columns
@@ -22,8 +22,8 @@ from sonde.record import FlowRecord, Names, build_columns, declared, flow_column
 from sonde.schema import Record, columns, row_dtype, table_name
 from sonde.sink import Sink
 from sonde.table.arrow import without
-from sonde.table.fieldwise import Fieldwise, in_order
-from sonde.table.flows import FLOW, KEY, name_flows
+from sonde.table.fieldwise import Fieldwise
+from sonde.table.flows import KEY
 from sonde.table.out import LENGTH_BITS, LENGTH_MASK, SPAN_KINDS, layout_of, shift_spans
 from sonde.table.permitted import Permitted
 from sonde.table.texts import distinct, repeated
@@ -43,7 +43,7 @@ class Recorder:
     def __init__(self, plan: Plan, sink: Sink, keeper: "Keeper | None" = None) -> None:
         """Write what the plan wants to `sink`, through the plan's gate; content of mail goes to a keeper, if any."""
         self.plan, self.sink = plan, sink
-        self.joiner = Joiner(plan, room_of_own)
+        self.joiner = Joiner()
         self.naming = threading.Lock()
         self.written: dict[str, set[tuple[Any, ...]]] = {}
         self.titles: list[str | None] = [item.name for item in plan.applications.items]
@@ -55,9 +55,7 @@ class Recorder:
         """Build records of nothing and write none, so that the kernels for it are compiled."""
         text, keys = np.empty(1, np.uint8), np.empty(0, KEY)
         shift_spans(np.empty(0, np.int64), layout_of(MailRecord), 0)
-        none = np.empty(0, FLOW)
-        name_flows(none, self.plan.by_ip_protocol, self.plan.by_tunnel)
-        rows = in_order([none], np.empty(0, np.int64), room_of_own)
+        rows = tray_of(FlowRecord, None, 0, room_of_own).rows()
         self.tally.add(rows)
         self._permit_flows(rows)
         for dissector in self.plan.dissectors:
@@ -72,12 +70,11 @@ class Recorder:
             rehearse_mail()
 
     def consume(self, made: Yield) -> None:
-        """Take what a lane made of a block, and write what was joined before it came here."""
+        """Take what a lane made of a block."""
         for batch in made.batches:
             if batch.record.feeds:
                 self.mail.take(batch)
         self.joiner.take(made)
-        self._flush_all_joined(made.joined)
 
     def settle(self) -> None:
         """Write what is enough for a batch; called between blocks, so that lanes make no difference."""
@@ -109,10 +106,10 @@ class Recorder:
         """Tell each distinct record again when it is met next: each part of an output is read by itself."""
         self.written.clear()
 
-    def finish(self, rest: Iterable[Sequence[Joined]] = ()) -> None:
-        """Write what is left: here, and, table by table, where another process joins rows."""
+    def finish(self) -> None:
+        """Write what is left."""
         self.mail.finish()
-        works = self._last_works(rest)
+        works = self._last_works()
         if not self.sink.tables_apart:
             for work in works:
                 work()
@@ -121,22 +118,20 @@ class Recorder:
             for done in [pool.submit(work) for work in works]:
                 done.result()
 
-    def _last_works(self, rest: Iterable[Sequence[Joined]]) -> Iterator[Callable[[], None]]:
+    def _last_works(self) -> Iterator[Callable[[], None]]:
         """Give what is left to do; no two works are at one table."""
         for name in self.joiner.left():
             yield partial(self.flush, name)
-        for joined in rest:
-            yield partial(self._flush_all_joined, joined)
         for record in self._enough_mail(1):
             yield partial(self._flush_mail, record)
 
     def flush(self, name: str) -> None:
         """Build and write the records of one table gathered so far."""
-        self._flush_all_joined(self.joiner.join(name))
-
-    def _flush_all_joined(self, many: Sequence[Joined]) -> None:
-        for joined in many:
-            self._flush_joined(joined)
+        for joined in self.joiner.join(name):
+            if joined.dissector is None:
+                self._flush_flows(joined.rows)
+            else:
+                self._flush_rows(joined, joined.dissector)
 
     def _flush_mail(self, record: type[Record]) -> None:
         """Write what messages made, if it is wanted."""
@@ -167,13 +162,6 @@ class Recorder:
                 made[f"{side}_port"] = without(made[f"{side}_port"], unknown)
         return self.plan.gate.permit(name, {each: made[each] for each in kinds if each in made}, kinds)
 
-    def _flush_joined(self, joined: Joined) -> None:
-        """Build the records of rows and write what passes the gate."""
-        if joined.keys is None or joined.dissector is None:
-            self._flush_flows(joined.rows)
-        else:
-            self._flush_rows(joined, joined.dissector, joined.keys)
-
     def _flush_flows(self, rows: Fieldwise) -> None:
         self.tally.add(rows)
         if "flows" in self.plan.tables:
@@ -188,8 +176,8 @@ class Recorder:
         )
         return self.plan.gate.permit("flows", {name: made[name] for name in kinds if name in made}, kinds)
 
-    def _flush_rows(self, joined: Joined, dissector: Dissector, keys: Fieldwise) -> None:
-        name, record, rows, text = joined.name, joined.record, joined.rows, joined.text
+    def _flush_rows(self, joined: Joined, dissector: Dissector) -> None:
+        name, record, rows, text, keys = joined.name, joined.record, joined.rows, joined.text, joined.keys
         if name in dissector.distinct:
             fresh = self._first_of_each(name, rows, text, dissector.distinct[name])
             rows, keys = rows[fresh], keys[fresh]

@@ -22,12 +22,12 @@ from typing import Any, Protocol
 import numpy as np
 import pyarrow as pa
 
-from sonde.pipeline.lane import CORE_TASKS, Lane, Yield
+from sonde.pipeline.lane import CORE_TASKS, Lane, Yield, room_of_own
 from sonde.pipeline.plan import Plan
 from sonde.source import open_source
 from sonde.table.frames import Block, SourceReport
 from sonde.table.packets import DROPS
-from sonde.wire import Compilers, Ints
+from sonde.wire import Compilers, Ints, Wire
 
 BLOCKS_AHEAD = 1  # that may wait for a lane
 YIELDS_AHEAD = 6  # of all lanes, that may wait for the writer: what a batch of records takes, with memory to spare
@@ -114,10 +114,13 @@ def read_all(  # noqa: PLR0913 - what is called back, each by name
     open_input: Callable[[str], Input] = open_source,
     rehearse: Callable[[], object] = lambda: None,
     started: Callable[[list[Lane]], None] = lambda lanes: None,
+    *,
+    prompt: bool = False,
 ) -> Totals:
     """Carry all inputs through the stages, in threads of this process; for the arguments see the two it calls."""
     totals = Totals()
-    take_all(carry_all(plan, paths, key, totals, progress, open_input, rehearse, started), totals, consume, settled)
+    work = carry_all(plan, paths, key, totals, progress, open_input, rehearse, started, prompt=prompt)
+    take_all(work, totals, consume, settled)
     return totals
 
 
@@ -146,17 +149,21 @@ def carry_all(  # noqa: PLR0913 - what is called back, each by name
     open_input: Callable[[str], Input] = open_source,
     rehearse: Callable[[], object] = lambda: None,
     started: Callable[[list[Lane]], None] = lambda lanes: None,
+    *,
+    room: Callable[[int], Wire] = room_of_own,
+    prompt: bool = False,
     ahead: int = YIELDS_AHEAD,
 ) -> Generator[list[Yield], None, None]:
     """Carry all inputs from frames to closed rows; give what the lanes made of each block; to be closed if left early.
 
     `rehearse`, in a process of its own, where machine code is lacking, compiles what the caller will
-    need. `started` gets the lanes, whose counters may be read while they work. So many yields wait for the caller.
+    need. `started` gets the lanes, whose counters may be read while they work. `room` gives memory for closed rows;
+    `prompt` lanes hand them over after each block. So many yields wait for the caller.
     Totals are complete at the end, but for what is counted of yields.
     """
     give_memory_back()
     sources = [open_input(path) for path in paths]  # what cannot be opened is said before work begins
-    lanes = [Lane(plan, number, key) for number in range(plan.lanes)]
+    lanes = [Lane(plan, number, key, room, prompt=prompt) for number in range(plan.lanes)]
     started(lanes)
     tasks = lanes[0].tasks([sources[0].rehearse, rehearse])
     with Compilers(tasks, os.cpu_count() or 1, CORE_TASKS) as compilers:

@@ -10,18 +10,21 @@ Arrays between processes would else go through a pipe: two copies more, and page
 """
 
 import mmap
+import threading
 import weakref
+from contextlib import suppress
 
 import numpy as np
 
 from sonde.wire import Wire
 
 UNIT = mmap.PAGESIZE  # pieces begin at multiples of it
+KEPT_UNITS = (32 << 20) // UNIT  # what lies behind, in peaks, goes back to the system when it is let go
 SMALL = 1 << 16  # octets; what is copied rather than kept in a unit of its own
 
 
 class Shared:
-    """Pieces come back in any order, and the lowest that is free is used first. One thread fills, one process looks."""
+    """Pieces come back in any order, and the lowest that is free is used first. Any thread of one process may fill."""
 
     def __init__(self, octets: int) -> None:
         """Make memory of so many octets, a multiple of UNIT, for this process and those that are forked from now on."""
@@ -33,9 +36,14 @@ class Shared:
         self._free = [(0, octets // UNIT)]  # first unit and number of units of what is free, in order; of who fills
         self._given: dict[int, int] = {}  # likewise of pieces that the other may look at
         self._looked_at: dict[int, weakref.ref[Wire]] = {}
+        self._lock = threading.Lock()
 
     def piece(self, octets: int) -> Wire:
         """Give memory; where none is left in common, of this process alone."""
+        with self._lock:
+            return self._piece(octets)
+
+    def _piece(self, octets: int) -> Wire:
         self._take_back()
         units = -(-octets // UNIT)
         for place, (first, count) in enumerate(self._free if units else ()):
@@ -74,6 +82,10 @@ class Shared:
         if not left:
             return
         self._left[left] = 0
+        for first in left:
+            if first >= KEPT_UNITS:
+                with suppress(OSError):  # a system that keeps them all
+                    self._map.madvise(mmap.MADV_REMOVE, first * UNIT, self._given[first] * UNIT)
         merged: list[tuple[int, int]] = []
         for first, count in sorted(self._free + [(first, self._given.pop(first)) for first in left]):
             if merged and sum(merged[-1]) == first:

@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from sonde.table.fieldwise import Room, Views, take_fields
 from sonde.wire import Int, Ints, Row, Rows, kernel
 
 HISTORY = 28  # letters kept; later ones are counted in `oddities`
@@ -77,6 +78,16 @@ FLOW = np.dtype(
     ],
     align=True,
 )
+
+FLOW_SIZE = FLOW.itemsize
+#: What a flow record is made from.
+RECORDED = (
+    "orig_high", "orig_low", "resp_high", "resp_low", "orig_port", "resp_port", "last", "frame", "part_start",
+    "packets", "octets", "payload", "missed", "retransmitted", "sent", "acked", "last_of", "gap_least", "gap_most",
+    "first_rtt", "tunnels", "tunnel_id", "protocol", "inner", "application", "rule", "parent", "vlan", "inner_vlan",
+    "size_least", "size_most", "oddities", "tcp_flags", "state", "previous", "fins", "transport", "version", "carries",
+    "evidence", "told", "took", "confirmed", "end_reason", "part", "letters", "history",
+)  # fmt: skip
 
 # Why a flow record was made (IPFIX element 136).
 IDLE_TIMEOUT, ACTIVE_TIMEOUT, END_DETECTED, FORCED_END, LACK_OF_RESOURCES = 1, 2, 3, 4, 5
@@ -233,11 +244,22 @@ def end_flow(flows: Flows, slot: Int, reason: Int) -> None:
 
 
 @kernel
-def take_ended(flows: Flows, taken: Rows) -> None:
-    """Copy the rows of ended flows to `taken`, and give their slots back."""
+def take_ended(flows: Flows, rows: Views, named: tuple[Ints, Ints], room: Room) -> None:
+    """Copy what is recorded of ended flows, whose rows are given once more as memory, and give their slots back.
+
+    `named` are the protocols that name by IP protocol number and by kind of tunnel: see `name_flows`.
+    """
+    name_flows(flows, named[0], named[1])
+    take_fields(rows, FLOW_SIZE, room.fields, flows.ended, flows.count[ENDED], room)
+    room.filled[0] += flows.count[ENDED]
+    free_ended(flows)
+
+
+@kernel
+def free_ended(flows: Flows) -> None:
+    """Give the slots of ended flows back."""
     for place in range(flows.count[ENDED]):
         slot = flows.ended[place]
-        taken[place] = flows.rows[slot]
         flows.rows[slot]["used"] = 0
         flows.free[flows.count[FREE]] = slot
         flows.count[FREE] += 1
@@ -289,10 +311,10 @@ def name_application(flows: Flows, slot: Int, application: Int, told: Int) -> No
 
 
 @kernel
-def name_flows(rows: Rows, by_ip_protocol: Ints, by_tunnel: Ints) -> None:
-    """Name flows that nothing else named by their kind of tunnel, or by their IP protocol number; -1 names none."""
-    for row in range(len(rows)):
-        flow = rows[row]
+def name_flows(flows: Flows, by_ip_protocol: Ints, by_tunnel: Ints) -> None:
+    """Name ended flows that nothing else named by their kind of tunnel, or by their IP protocol number; -1: none."""
+    for place in range(flows.count[ENDED]):
+        flow = flows.rows[flows.ended[place]]
         carries = np.int64(flow["carries"])
         named = np.int64(by_tunnel[carries] if carries > 0 else by_ip_protocol[flow["transport"]])
         if flow["protocol"] < 0 and named >= 0:

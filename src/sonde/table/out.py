@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from sonde.schema import HEADER, NO_TEXT, Record, columns, null_row, once, row_dtype
+from sonde.table.fieldwise import Views, views
 from sonde.wire import Int, Ints, Row, Rows, Wire, copy, kernel
 
 # Places in Out.count. Rows from FRESH on were never used: their memory is untouched.
@@ -276,10 +277,9 @@ def put_ipv6(out: Out, octets: Wire, at: Int) -> None:
 
 
 class Pool(NamedTuple):
-    """A record table as octets and as whole numbers, whatever its record: one kernel serves all tables."""
+    """A record table as memory, whatever its record: one kernel serves all tables."""
 
-    raw: Wire
-    words: Ints
+    rows: Views
     text: Wire
     free: Ints
     done: Ints
@@ -298,7 +298,7 @@ class Layout(NamedTuple):
 
 def pool_of(out: Out) -> Pool:
     """Give a table as what kernels take that know nothing of its record."""
-    return Pool(out.rows.view(np.uint8), out.rows.view(np.int64), out.text, out.free, out.done, out.count)
+    return Pool(views(out.rows.view(np.uint8)), out.text, out.free, out.done, out.count)
 
 
 @once
@@ -322,7 +322,7 @@ def layout_of(record: type[Record]) -> Layout:
 @kernel
 def is_open(pool: Pool, row: Int, width: Int) -> bool:
     """Say whether a row is being filled."""
-    return bool(pool.raw[WORD * width * row + OPEN_AT] == 1)
+    return bool(pool.rows.one[WORD * width * row + OPEN_AT] == 1)
 
 
 @kernel
@@ -342,12 +342,12 @@ def move_text(pool: Pool, layout: Layout, fresh: Wire) -> None:
         if not is_open(pool, row, width):
             continue
         for place in layout.spans:
-            span = pool.words[row * width + place]
+            span = pool.rows.eight[row * width + place]
             if span < 0:
                 continue
             start, length = span >> LENGTH_BITS, span & LENGTH_MASK
             copy(pool.text, start, start + length, fresh, used)
-            pool.words[row * width + place] = used << LENGTH_BITS | length
+            pool.rows.eight[row * width + place] = used << LENGTH_BITS | length
             used += length
     pool.count[TEXT] = used
 

@@ -1,4 +1,4 @@
-"""Instructions that Numba has no words for: wide loads and a store, a 128-bit product, a block copy, a hint, a call.
+"""Instructions that Numba has no words for: wide loads, a store, a 128-bit product, copies, a hint, a call.
 
 Each is written as LLVM IR with its own bounds check, which raises IndexError like
 Numba's. `type_of("u32")` is what Numba takes a call of the kernel `u32` for. Imported only
@@ -116,6 +116,42 @@ def _copy() -> Any:
     return copy
 
 
+def _pick() -> Any:
+    """Make the loop that takes one field of rows: what it takes of each is checked, what it writes once."""
+
+    def pick(  # noqa: PLR0913 - as it is called
+        typing: Any, source: Any, rows: Any, some: Any, size: Any, offset: Any, target: Any, put: Any, step: Any
+    ) -> Any:
+        def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            kinds = signature.args
+            first, last = (
+                context.cast(builder, each, kind, types.int64)
+                for each, kind in zip(cgutils.unpack_tuple(builder, args[2]), kinds[2].types, strict=True)
+            )
+            size, offset, put, step = (context.cast(builder, args[n], kinds[n], types.int64) for n in (3, 4, 6, 7))
+            of, numbers, to = (context.make_array(kinds[n])(context, builder, args[n]) for n in (0, 1, 5))
+            length = cgutils.unpack_tuple(builder, of.shape)[0]
+            count = builder.sub(last, first)
+            is_bad = cgutils.alloca_once_value(builder, ir.IntType(1)(0))
+            with builder.if_then(builder.icmp_signed(">", count, I64(0))):
+                _check(context, builder, numbers, first, count)
+                _check(context, builder, to, put, builder.add(builder.mul(builder.sub(count, I64(1)), step), I64(1)))
+                with cgutils.for_range(builder, count) as loop:
+                    row = builder.load(builder.gep(numbers.data, [builder.add(first, loop.index)]))
+                    place = builder.add(builder.mul(row, size), offset)
+                    beyond = builder.icmp_unsigned(">=", place, length)
+                    builder.store(builder.or_(builder.load(is_bad), beyond), is_bad)
+                    value = builder.load(builder.gep(of.data, [builder.select(beyond, I64(0), place)]))
+                    builder.store(value, builder.gep(to.data, [builder.add(put, builder.mul(loop.index, step))]))
+            with builder.if_then(builder.load(is_bad), likely=False):
+                context.call_conv.return_user_exc(builder, IndexError, ("index is out of bounds",))
+            return context.get_dummy_value()
+
+        return types.none(source, rows, some, size, offset, target, put, step), generate
+
+    return pick
+
+
 def _call_at() -> Any:
     """Make the call of a kernel that takes where its arguments lie."""
 
@@ -158,6 +194,7 @@ MAKERS: dict[str, Callable[[], Any]] = {
     "put64": _put64,
     "fold": _fold,
     "copy": _copy,
+    "pick": _pick,
     "call_at": _call_at,
     "prefetch": _prefetch,
 }

@@ -162,6 +162,18 @@ def copy(source: Wire, at: Int, end: Int, target: Wire, put: Int) -> Int:
     return put + max(end - at, 0)
 
 
+@kernel(emit="pick")
+def pick(
+    source: Ints, rows: Ints, some: tuple[Int, Int], size: Int, offset: Int, target: Ints, put: Int, step: Int
+) -> None:
+    """Copy element `offset` of rows, of so many elements each, to every `step`th place of a target from `put` on.
+
+    `rows` are their numbers, of which `some` says the first and the one behind the last.
+    """
+    for number in range(some[1] - some[0]):
+        target[put + number * step] = source[rows[some[0] + number] * size + offset]
+
+
 @kernel
 def wrap32(value: Int) -> Int:
     """Keep the low 32 bits, as sequence numbers do (RFC 9293 §3.4)."""
