@@ -169,10 +169,11 @@ def match_part(texts: Texts, part: Row, octets: Wire, at: Int, end: Int, hint: I
         return (length - low) % np.int64(part["unit"]) == 0
     stop = min(at + low, end) if low > 0 else end + low
     if kind == HAS:
-        wanted, mask = np.int64(texts.octets[text]), np.int64(texts.octets[text + 1])
+        within = np.int64(part["unit"])  # where the octet stands that is looked for, since it is rare
+        wanted, mask = np.int64(texts.octets[text + 2 * within]), np.int64(texts.octets[text + 2 * within + 1])
         place = begin
         while True:
-            place = find_like(octets, place, stop - size + 1, wanted, mask)
+            place = find_like(octets, place + within, stop - size + 1 + within, wanted, mask) - within
             if place > stop - size:
                 return False
             if same_octets(texts, octets, place, size, text):

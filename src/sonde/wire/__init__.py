@@ -26,7 +26,6 @@ from sonde.wire.read import (
     Wire,
     copy,
     equal,
-    find,
     i8,
     le16,
     le32,
@@ -47,7 +46,7 @@ from sonde.wire.read import (
     warm,
     wrap32,
 )
-from sonde.wire.search import find_like, find_octet
+from sonde.wire.search import find, find_like, find_octet
 
 __all__ = [
     "CACHE_LINE",

@@ -1,4 +1,4 @@
-"""Instructions that Numba has no words for: wide loads, a store, a 128-bit product, copies, a hint, a call.
+"""Instructions that Numba has no words for: wide loads, a store, a 128-bit product, copies, a search, a hint, a call.
 
 Each is written as LLVM IR with its own bounds check, which raises IndexError like
 Numba's. `type_of("u32")` is what Numba takes a call of the kernel `u32` for. Imported only
@@ -17,6 +17,8 @@ from numba.core.typing.templates import infer, make_intrinsic_template
 from sonde.wire import processor
 
 I8, I32, I64, I128 = ir.IntType(8), ir.IntType(32), ir.IntType(64), ir.IntType(128)
+WIDE = 16  # octets that are searched at once
+OCTETS = ir.VectorType(I8, WIDE)
 READ, KEEP_NEAR, DATA = 0, 3, 1  # what `llvm.prefetch` is for
 
 
@@ -116,6 +118,83 @@ def _copy() -> Any:
     return copy
 
 
+def _find_like() -> Any:
+    """Make the search for an octet, sixteen at a time; the last sixteen may be looked at twice."""
+
+    def find_like(typing: Any, wire: Any, at: Any, end: Any, wanted: Any, mask: Any) -> Any:
+        def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            at, end, wanted, mask = (
+                context.cast(builder, args[n], signature.args[n], types.int64) for n in (1, 2, 3, 4)
+            )
+            array, octets = _octets(context, builder, signature.args[0], args[0], I64(0))
+            place = cgutils.alloca_once_value(builder, at)
+            with builder.if_then(builder.icmp_signed("<", at, end)):
+                _check(context, builder, array, at, builder.sub(end, at))
+                _Search(builder, octets, place, end, builder.trunc(wanted, I8), builder.trunc(mask, I8)).write(at)
+            return builder.load(place)
+
+        return types.int64(wire, at, end, wanted, mask), generate
+
+    return find_like
+
+
+class _Search:
+    """Writes the search from where `place` says to the end; `place` then says where it ended."""
+
+    def __init__(self, builder: Any, octets: Any, place: Any, end: Any, wanted: Any, mask: Any) -> None:
+        self.builder, self.octets, self.place, self.end = builder, octets, place, end
+        self.wanted, self.mask = wanted, mask
+        self.blocks = {name: builder.append_basic_block(f"find.{name}") for name in ("wide", "rest", "one", "over")}
+
+    def write(self, at: Any) -> None:
+        """Write it; it begins at `at`."""
+        builder, last = self.builder, self.builder.sub(self.end, I64(WIDE))
+        patterns = [self._everywhere(each) for each in (self.wanted, self.mask)]
+        builder.branch(self.blocks["wide"])
+        builder.position_at_end(self.blocks["wide"])
+        here = builder.load(self.place)
+        with builder.if_then(builder.icmp_signed("<=", here, last)):
+            self._look(here, patterns)
+            builder.store(builder.add(here, I64(WIDE)), self.place)
+            builder.branch(self.blocks["wide"])
+        builder.branch(self.blocks["rest"])
+        builder.position_at_end(self.blocks["rest"])
+        with builder.if_then(builder.icmp_signed(">=", last, at)):
+            self._look(last, patterns)
+            builder.store(self.end, self.place)
+            builder.branch(self.blocks["over"])
+        builder.branch(self.blocks["one"])
+        builder.position_at_end(self.blocks["one"])
+        here = builder.load(self.place)
+        builder.cbranch(
+            builder.icmp_signed("<", here, self.end), (one := builder.append_basic_block()), self.blocks["over"]
+        )
+        builder.position_at_end(one)
+        octet = builder.and_(builder.load(builder.gep(self.octets, [here])), self.mask)
+        with builder.if_then(builder.icmp_unsigned("!=", octet, self.wanted)):
+            builder.store(builder.add(here, I64(1)), self.place)
+            builder.branch(self.blocks["one"])
+        builder.branch(self.blocks["over"])
+        builder.position_at_end(self.blocks["over"])
+
+    def _everywhere(self, octet: Any) -> Any:
+        """Give a vector of one octet."""
+        builder, none = self.builder, ir.Constant(OCTETS, ir.Undefined)
+        first = builder.insert_element(none, octet, I32(0))
+        return builder.shuffle_vector(first, none, ir.Constant(ir.VectorType(I32, WIDE), [0] * WIDE))
+
+    def _look(self, here: Any, patterns: list[Any]) -> None:
+        """Look at sixteen octets; where one of them is as wanted, the search is over."""
+        builder, (wanted, mask) = self.builder, patterns
+        place = builder.bitcast(builder.gep(self.octets, [here]), OCTETS.as_pointer())
+        alike = builder.icmp_unsigned("==", builder.and_(builder.load(place, align=1), mask), wanted)
+        bits = builder.bitcast(alike, ir.IntType(WIDE))
+        with builder.if_then(builder.icmp_unsigned("!=", bits, ir.IntType(WIDE)(0))):
+            first = builder.zext(builder.cttz(bits, ir.IntType(1)(0)), I64)
+            builder.store(builder.add(here, first), self.place)
+            builder.branch(self.blocks["over"])
+
+
 def _pick() -> Any:
     """Make the loop that takes one field of rows: what it takes of each is checked, what it writes once."""
 
@@ -194,6 +273,7 @@ MAKERS: dict[str, Callable[[], Any]] = {
     "put64": _put64,
     "fold": _fold,
     "copy": _copy,
+    "find_like": _find_like,
     "pick": _pick,
     "call_at": _call_at,
     "prefetch": _prefetch,

@@ -119,15 +119,6 @@ def lower(octet: Int) -> Int:
 
 
 @kernel
-def find(wire: Wire, at: Int, end: Int, octet: Int) -> Int:
-    """Give where `octet` first stands in wire[at:end], or -1."""
-    for place in range(at, end):
-        if wire[place] == octet:
-            return place
-    return -1
-
-
-@kernel
 def warm(wire: Wire, at: Int, end: Int) -> Int:
     """Touch each cache line of wire[at:end], so that scattered reads soon find them near.
 
