@@ -49,7 +49,7 @@ def grow_conns(conns: Conns, wanted: int, most: int) -> Conns:
         return conns
     capacity = min(max(old * 2, fresh + wanted), most)
     rows, larger = np.zeros(capacity, conns.rows.dtype), np.empty(capacity, np.int64)
-    rows[:fresh] = conns.rows[:fresh]
+    rows.view(np.uint8)[: fresh * rows.itemsize] = conns.rows[:fresh].view(np.uint8)  # not field by field
     larger[:free] = conns.free[:free]
     return Conns(rows, larger, conns.count, conns.blank)
 

@@ -5,10 +5,10 @@ side by side without locks, and their number changes no result.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cache
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -69,7 +69,7 @@ from sonde.table.out import (
 from sonde.table.packets import DROPS, FRAGMENT_INCOMPLETE, INTERNAL, PACKET
 from sonde.table.streams import AHEAD, AHEAD_REFUSED, HELD_REFUSED, NO_STREAM, TOO_LONG, new_streams
 from sonde.table.turns import AGAIN, TURN
-from sonde.wire import Calls, Compilers, Ints, Kernel, Meanwhile, Rows, Task, Wire, forget, interpreting
+from sonde.wire import Call, Calls, Compilers, Ints, Kernel, Meanwhile, Rows, Task, Wire, forget, interpreting
 
 STREAM_BUDGET = 64 << 20  # octets held back for all streams of a lane
 MOST_STREAMS = 1 << 18  # flows under inspection at the same time
@@ -252,28 +252,45 @@ class Lane:
         names = [desk.dissector.protocol.name for desk in self.desks]
         return [CORE_TASKS + names.index(name) for name in VOLUME if name in names]
 
-    def _rehearse(self) -> None:
-        """Call the small kernels on nothing."""
-        shard, none = self.shard, self.order[:0]
+    def ahead(self) -> list[Call]:
+        """List calls that the first blocks are likely to need, for their machine code to be fetched meanwhile."""
+        tasks = self.tasks()
+        return [*self._small(), *(call for task in self.expected() for call in cast("Sequence[Call]", tasks[task]))]
+
+    def _small(self) -> list[Call]:
+        """List calls of the small kernels, on nothing."""
+        shard, none, nothing = self.shard, self.order[:0], np.empty(0, np.uint8)
         flows, streams, names = shard.flows, shard.streams, self.plan.applications.names
-        sweep_flows(flows, 0, shard.limits)
-        flush_ended(flows, streams, self.scratch, self.turns, shard.chosen)
-        self.results.count[ROUTED] = 0
-        group_turns(self.results, self.starts, self.octets, none)
-        make_room(flows, 0)
-        group_ended(flows, streams, self.starts, none)
-        release_turns(streams, self.turns[:0])
+        tables: list[Call] = []
         if self.desks:
-            pool, layout, nothing = self.desks[0].pools[0], self.desks[0].layouts[0], np.empty(0, np.uint8)
-            gather(pool, layout, names, flows, self.flow_rows, none, self.flow_tray.room)
-            gather_whole(pool, layout, names, flows, nothing, np.empty(0, KEY))
-            move_text(pool, layout, nothing)
-        close_ended(flows, streams)
-        take_ended(flows, self.flow_rows, self.named, self.flow_tray.room)
-        chain_all(flows, 0)
-        end_flows(flows, none, FORCED_END, 0, shard.limits)
+            pool, layout = self.desks[0].pools[0], self.desks[0].layouts[0]
+            tables = [
+                (gather, (pool, layout, names, flows, self.flow_rows, none, self.flow_tray.room)),
+                (gather_whole, (pool, layout, names, flows, nothing, np.empty(0, KEY))),
+                (move_text, (pool, layout, nothing)),
+            ]
+        return [
+            (make_room, (flows, 0)),
+            (sweep_flows, (flows, 0, shard.limits)),
+            (flush_ended, (flows, streams, self.scratch, self.turns, shard.chosen)),
+            (group_turns, (self.results, self.starts, self.octets, none)),
+            (group_ended, (flows, streams, self.starts, none)),
+            (release_turns, (streams, self.turns[:0])),
+            (close_ended, (flows, streams)),
+            (take_ended, (flows, self.flow_rows, self.named, self.flow_tray.room)),
+            *tables,
+            (chain_all, (flows, 0)),
+            (end_flows, (flows, none, FORCED_END, 0, shard.limits)),
+            (count_pending, (shard.fragments,)),
+        ]
+
+    def _rehearse(self) -> None:
+        """Call the small kernels on nothing, and what calls several."""
+        self.results.count[ROUTED] = 0
+        for of, args in self._small():
+            of(*args)
         calls = Calls()
-        calls.add(count_pending, shard.fragments)
+        calls.add(count_pending, self.shard.fragments)
         calls.run(lambda kernel, fault: False)
 
     def _desk(self, dissector: Dissector) -> Desk:

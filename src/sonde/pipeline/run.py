@@ -235,6 +235,7 @@ def _at_work(
             threading.Thread(target=_run_lane, args=(lane, crew), name=f"sonde-lane-{lane.number}", daemon=True)
             for lane in lanes
         ),
+        threading.Thread(target=_fetch_ahead, args=(lanes[0], crew), name="sonde-loader", daemon=True),
     ]
     before = sys.getswitchinterval()
     sys.setswitchinterval(SWITCH_S)
@@ -245,7 +246,7 @@ def _at_work(
     finally:
         crew.stop.set()
         patience = time.monotonic() + PATIENCE_S
-        while any(thread.is_alive() for thread in threads) and time.monotonic() < patience:
+        while (left := [thread for thread in threads if thread.is_alive()]) and time.monotonic() < patience:
             for blocks in crew.blocks:
                 _drain(blocks)
             for yields in crew.yields:
@@ -253,7 +254,7 @@ def _at_work(
             for lane_waits in crew.blocks:
                 with suppress(queue.Full):
                     lane_waits.put_nowait(_OVER)
-            threads[-1].join(0.01)
+            left[0].join(0.01)
         sys.setswitchinterval(before)
 
 
@@ -319,6 +320,15 @@ def _run_lane(lane: Lane, crew: Crew) -> None:
         out.put(_OVER)
     except BaseException as error:  # noqa: BLE001 - raised again in the caller's thread
         out.put(error)
+
+
+def _fetch_ahead(lane: Lane, crew: Crew) -> None:
+    """Fetch kept machine code while the first block is carried: it takes as long as some five blocks."""
+    for of, args in lane.ahead():
+        if crew.stop.is_set():
+            return
+        with suppress(Exception):  # whoever needs it will hear of it
+            of.fetch(args, is_kept=True)
 
 
 class _Over(Exception):  # noqa: N818 - no error: it ends a queue

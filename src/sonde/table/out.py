@@ -77,7 +77,7 @@ def grow_out(out: Out, rows: int, room: int) -> Out:
     if int(out.count[FREE]) + capacity - fresh < rows:
         capacity = max(2 * capacity, fresh + rows)
         larger = np.zeros(capacity, out.rows.dtype)
-        larger[:fresh] = out.rows[:fresh]
+        larger.view(np.uint8)[: fresh * larger.itemsize] = out.rows[:fresh].view(np.uint8)  # not field by field
         free, done = np.empty(capacity, np.int64), np.empty(capacity, np.int64)
         free[: out.count[FREE]] = out.free[: out.count[FREE]]
         done[: out.count[DONE]] = out.done[: out.count[DONE]]

@@ -25,7 +25,7 @@ from typing import Any, Generic, ParamSpec, TypeVar, cast, overload
 import numpy as np
 
 from sonde.wire.kept import cache_folder, file_digest, keep, recall
-from sonde.wire.machine import ROOM, Machine, laid_out, place_results
+from sonde.wire.machine import ROOM, WORD, Machine, begun, place_results
 
 INTERPRETED = os.environ.get("NUMBA_DISABLE_JIT", "0") not in ("", "0")
 
@@ -89,21 +89,17 @@ class Kernel(Generic[P, R]):
             return self.function(*args, **kwargs)
         if kwargs:
             raise TypeError(f"{self.name} takes its arguments by position")
-        flat: list[Any] = []
-        key = tuple([_flatten(arg, flat) for arg in args])
-        machine = self._loaded.get(key)
-        if machine is None:
-            machine = self.load(args, key)
-        return cast("R", machine.run(flat))
+        machine, words, base = self.lay_out(args)
+        return cast("R", machine.run_words(words, base))
 
     def lay_out(self, args: tuple[Any, ...]) -> "tuple[Machine, array[int], int]":
         """Give the machine code for these arguments, the words of a call with them, and where those lie."""
-        flat: list[Any] = []
-        key = tuple([_flatten(arg, flat) for arg in args])
+        words = begun()
+        key = tuple([_flatten(arg, words) for arg in args])
         machine = self._loaded.get(key)
         if machine is None:
             machine = self.load(args, key)
-        words = laid_out(flat)
+        words.extend(ROOM)
         return machine, words, place_results(words)
 
     def bind(self, *rest: Any) -> "Bound":
@@ -112,16 +108,16 @@ class Kernel(Generic[P, R]):
 
     def is_at_hand(self, args: tuple[Any, ...]) -> bool:
         """Say whether machine code for these argument types was made before."""
-        return tuple([_flatten(arg, []) for arg in args]) in self._loaded or self.kept_at(args).exists()
+        return tuple([_flatten(arg, begun()) for arg in args]) in self._loaded or self.kept_at(args).exists()
 
-    def fetch(self, args: tuple[Any, ...]) -> None:
-        """Have the machine code for these arguments in memory, without calling it."""
+    def fetch(self, args: tuple[Any, ...], *, is_kept: bool = False) -> None:
+        """Have the machine code for these arguments in memory, without calling it; if it `is_kept`, OSError else."""
         if not INTERPRETED:
-            key = tuple([_flatten(arg, []) for arg in args])
+            key = tuple([_flatten(arg, begun()) for arg in args])
             if key not in self._loaded:
-                self.load(args, key)
+                self.load(args, key, is_kept=is_kept)
 
-    def load(self, args: tuple[Any, ...], key: tuple[Any, ...]) -> Machine:
+    def load(self, args: tuple[Any, ...], key: tuple[Any, ...], *, is_kept: bool = False) -> Machine:
         """Fetch the machine code for these argument types, compiling it if need be."""
         with self._lock:
             machine = self._loaded.get(key)
@@ -130,6 +126,8 @@ class Kernel(Generic[P, R]):
                 try:
                     kept = recall(path)
                 except OSError:
+                    if is_kept:
+                        raise
                     announce(self.name)
                     from sonde.wire.compile import compile_kernel
 
@@ -191,7 +189,7 @@ class Bound:
     def __init__(self, of: Kernel[..., Any], rest: tuple[Any, ...]) -> None:
         """Lay the last arguments out."""
         self.kernel, self.rest = of, rest
-        self.flat: list[Any] = []
+        self.flat = array("q")
         self.key = tuple([_flatten(arg, self.flat) for arg in rest])
         self.first_key: tuple[Any, ...] | None = None
         self.machine: Machine | None = None
@@ -226,11 +224,11 @@ class Bound:
 
     def _run_anew(self, first: tuple[Any, ...]) -> Any:
         """Lay all of the arguments out, and run the kernel."""
-        flat: list[Any] = []
+        flat = array("q")
         key = tuple([_flatten(arg, flat) for arg in first])
         if key != self.first_key or self.machine is None:
             self.machine = self._lay_out(first, key, len(flat))
-        self.words[2 : self.end] = array("q", flat)
+        self.words[2 : self.end] = flat
         start = first[0] if first else None
         if isinstance(start, np.ndarray) and not any(key[1:]):
             self.same, self.dtype = start, start.dtype if start.ndim == 1 else None
@@ -244,7 +242,7 @@ class Bound:
 
     def _lay_out(self, first: tuple[Any, ...], key: tuple[Any, ...], length: int) -> Machine:
         self.first_key, self.end = key, 2 + length
-        self.words = array("q", [0] * self.end + self.flat + list(ROOM))
+        self.words = array("q", [0] * self.end) + self.flat + ROOM
         self.base = place_results(self.words)
         return self.kernel.load((*first, *self.rest), key + self.key)
 
@@ -360,7 +358,9 @@ def package_stamp() -> str:
 
 
 #: What `_flatten` made of named tuples: their arrays stay where they are.
-_known: dict[int, tuple[Any, list[Any], Any]] = {}
+_known: dict[int, "tuple[Any, array[int], Any]"] = {}
+#: Keys of tuples, by number.
+_numbered: dict[tuple[Any, ...], int] = {}
 MOST_KNOWN = 256  # what is remembered is kept alive; see `forget`
 
 
@@ -398,38 +398,46 @@ def _find_address() -> "Callable[[np.ndarray[Any, Any]], int]":
 _address = _find_address()
 
 
-def _flatten(arg: Any, flat: list[Any]) -> Any:
+def _append(flat: "array[int]", number: int) -> None:
+    try:
+        flat.append(number)
+    except OverflowError:  # a number without a sign
+        flat.append(number - WORD - 1)
+
+
+def _flatten(arg: Any, flat: "array[int]") -> Any:
     """Append what Numba's native calling convention wants; give a key of the argument's type."""
     kind = type(arg)
     if kind is int:
-        flat.append(arg)
+        _append(flat, arg)
         return 0
+    if isinstance(arg, tuple):  # most words of most calls come with these
+        known = _known.get(id(arg))
+        if known is not None and known[0] is arg:
+            flat.extend(known[1])
+            return known[2]
+        return _flatten_tuple(arg, flat)
     if kind is np.ndarray or isinstance(arg, np.ndarray):
-        flat += (0, 0, arg.size, arg.itemsize, _address(arg), *arg.shape, *arg.strides)
+        flat.extend((0, 0, arg.size, arg.itemsize, _address(arg), *arg.shape, *arg.strides))
         return id(arg.dtype) * 4 + arg.ndim
     if isinstance(arg, (bool, np.bool_, float, np.floating)):
         raise TypeError("kernels called from Python take arrays and whole numbers")
     if isinstance(arg, (int, np.integer)):
-        flat.append(int(arg))
+        _append(flat, int(arg))
         return 0
-    if isinstance(arg, tuple):
-        return _flatten_tuple(arg, flat)
-    raise TypeError(f"a kernel cannot take a {type(arg).__name__}")
+    raise TypeError(f"a kernel cannot take a {kind.__name__}")
 
 
-def _flatten_tuple(arg: tuple[Any, ...], flat: list[Any]) -> Any:
+def _flatten_tuple(arg: tuple[Any, ...], flat: "array[int]") -> Any:
     """Do so for a tuple; tables come again and again, and are remembered."""
-    known = _known.get(id(arg))
-    if known is not None and known[0] is arg:
-        flat += known[1]
-        return known[2]
-    own: list[Any] = []
-    key = id(type(arg)), *[_flatten(item, own) for item in arg]
+    own = array("q")
+    whole = id(type(arg)), *[_flatten(item, own) for item in arg]
+    key = (_numbered.setdefault(whole, len(_numbered)),)  # a whole key takes long to hash, and one number does not
     if hasattr(arg, "_fields"):
         if len(_known) >= MOST_KNOWN:
             _known.clear()
         _known[id(arg)] = (arg, own, key)
-    flat += own
+    flat.extend(own)
     return key
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 RESULT_WORDS = 8
 FIRST_RESULT = -RESULT_WORDS - 1  # among a call's words
-ROOM = (0,) * (RESULT_WORDS + 1)
+ROOM = array("q", [0] * (RESULT_WORDS + 1))
 WORD = (1 << 64) - 1
 NONE = -2  # the status of a kernel that returns None, as Numba says it
 
@@ -63,13 +63,8 @@ class Machine:
         self.result = _results(result)
         self.keeps: list[Any] = []
 
-    def run(self, flat: list[Any]) -> Any:
-        """Call it with flattened arguments; raise KernelFault where a bounds check trips."""
-        words = laid_out(flat)
-        return self.run_words(words, place_results(words))
-
     def run_words(self, words: "array[int]", base: int) -> Any:
-        """Call it with words that lie at `base` and were laid out by `place_results`."""
+        """Call it with words that lie at `base`, as `place_results` has it; KernelFault where a check trips."""
         status = self.call(base)
         if status and status != NONE:
             raise self.fault(words)
@@ -80,13 +75,9 @@ class Machine:
         return KernelFault(f"{self.name}: {_reason(words[-1])}")
 
 
-def laid_out(flat: list[Any]) -> "array[int]":
-    """Give the words of a call: where the result and the fault go, the arguments, and then room for both."""
-    try:
-        return array("q", [0, 0, *flat, *ROOM])
-    except OverflowError:  # numbers without a sign
-        words = array("Q", [each & WORD for each in (0, 0, *flat, *ROOM)])
-        return array("q", words.tobytes())
+def begun() -> "array[int]":
+    """Begin the words of a call: where the result and the fault go. Behind the arguments comes ROOM for both."""
+    return array("q", (0, 0))
 
 
 def place_results(words: "array[int]") -> int:
