@@ -8,10 +8,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from sonde.table.arrow import texts_column
+from sonde.table.arrow import hex_column, texts_column
 from sonde.table.out import LENGTH_BITS
 from sonde.table.texts import distinct, distinct_spans, repeated, spelled
 
@@ -28,6 +28,17 @@ def test_distinct_texts_are_those_of_arrow(texts: list[str | None], first: int) 
     assert [None if code < 0 else code for code in codes.tolist()] == wanted.indices.to_pylist()
     assert repeated(column, rows).to_pylist() == wanted.dictionary.to_pylist()
     assert repeated(repeated(column, rows), codes).equals(pa.concat_arrays([column]))
+
+
+@given(st.lists(st.none() | st.binary(max_size=9), max_size=20), st.integers(0, 5), st.integers(0, 20))
+@example([b"\0\x0f\xf0\xff"], 0, 1)
+@settings(max_examples=100, deadline=None)
+def test_octets_are_spelled_as_python_spells_them(values: list[bytes | None], first: int, count: int) -> None:
+    column = pa.array(values, pa.binary())[first : first + count]
+    wanted = [None if value is None else value.hex() for value in column.to_pylist()]
+    found = hex_column(column)
+    found.validate(full=True)
+    assert found.to_pylist() == wanted
 
 
 @given(st.lists(st.text(max_size=9), min_size=1, max_size=6), st.data())

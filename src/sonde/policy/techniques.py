@@ -21,7 +21,7 @@ from sonde.policy.pseudonyms import pseudonyms
 from sonde.policy.terms import DROP, KEEP, PREFIX, PSEUDONYMISE, SECOND_NS, TRUNCATE, Policy, Truncation
 from sonde.policy.values import SHORTENED
 from sonde.schema import ENDPOINT, NO_TIME, Field
-from sonde.table.arrow import lists_like, plain, texts_column, times
+from sonde.table.arrow import hex_column, lists_like, plain, texts_column, times
 from sonde.table.texts import distinct, repeated
 
 OUI_LENGTH = 8  # characters of a hardware address that name its maker (RFC 6235 §4.2)
@@ -66,7 +66,7 @@ def transform(technique: str, task: Task, column: pa.Array, key: Key) -> pa.Arra
     if pa.types.is_boolean(column.type):
         return pa.nulls(len(column), pa.bool_())  # a pseudonym of two values would tell both
     if pa.types.is_binary(column.type):
-        column = texts_column([None if value is None else value.hex() for value in column.to_pylist()])
+        column = hex_column(column)
     # Of a mail address the domain is a machine's name, and stays where those stay.
     keep_domain = task.policy.of_class(ENDPOINT) == KEEP
     if technique == PSEUDONYMISE and _is_mostly_distinct(column):

@@ -17,6 +17,7 @@ import pyarrow as pa
 from sonde.record.flow_record import bits_column, halves
 from sonde.record.text import (
     address_column,
+    ipv4_column,
     mac_column,
     octets_column,
     text_column,
@@ -25,7 +26,7 @@ from sonde.record.text import (
     uid_column,
 )
 from sonde.schema import ENDPOINT, PROTOCOL, Column, Field, Kind, Record, columns
-from sonde.table.arrow import encode, named, numbers, times, truths, values_column, without
+from sonde.table.arrow import encode, named, numbers, times, truths, values_column
 from sonde.table.out import COMMON_ANOMALIES, OWN_ANOMALY, STATUS_NAMES
 from sonde.wire import Ints, Rows, Wire
 
@@ -100,8 +101,7 @@ def _column(column: Column, values: np.ndarray, text: Wire) -> pa.Array:
     if kind.name == "code":
         return _code_column(kind, values)
     if kind.name == "ipv4":
-        found = address_column(np.zeros(len(values), np.int64), np.where(values < 0, 0, values) | 0xFFFF << 32)
-        return without(found, values < 0)
+        return ipv4_column(values)
     if kind.name == "mac":
         return mac_column(values)
     if kind.name == "f64":

@@ -13,8 +13,14 @@ from sonde.wire.sha1 import WORDS, sha1_short
 
 UID_LENGTH = 18
 BASE_62 = np.frombuffer(b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz", np.uint8)
+PAIRS = 62 * 62
+PAIRS_62 = np.stack([np.tile(BASE_62, 62), np.repeat(BASE_62, 62)], 1).reshape(-1)  # two digits of each, low one first
 BASE_64 = np.frombuffer(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/", np.uint8)
 HEX = np.frombuffer(b"0123456789abcdef", np.uint8)
+SPELLED = 4  # octets for each number below 256: in decimal, a dot behind, and scratch
+DECIMALS = np.frombuffer(b"".join(f"{octet}.".encode().ljust(SPELLED) for octet in range(256)), np.uint8)
+LENGTHS = np.array([len(f"{octet}.") for octet in range(256)])
+ROOM_OF_V4 = 16  # "255.255.255.255" and a dot
 LONGEST_ADDRESS = 45
 MAC_LENGTH = 17
 
@@ -138,19 +144,6 @@ def split_items(text: Wire, spans: Ints, lists: Ints, items: Ints) -> None:
 
 
 @kernel
-def put_decimal(out: Wire, put: Int, value: Int) -> Int:
-    """Write a number below 1000."""
-    if value >= 100:
-        out[put] = 48 + value // 100
-        put += 1
-    if value >= 10:
-        out[put] = 48 + value // 10 % 10
-        put += 1
-    out[put] = 48 + value % 10
-    return put + 1
-
-
-@kernel
 def put_v6(out: Wire, put: Int, high: Int, low: Int) -> Int:
     """Write an IPv6 address (RFC 5952 §4)."""
     best, best_length, run = -1, 1, 0
@@ -191,14 +184,32 @@ def format_addresses(high: Ints, low: Ints, offsets: Ints, out: Wire) -> None:
     for row in range(len(high)):
         offsets[row] = put
         if high[row] == 0 and low[row] >> 32 == 0xFFFF:
-            for part in range(4):
-                if part:
-                    out[put] = 46
-                    put += 1
-                put = put_decimal(out, put, low[row] >> (24 - 8 * part) & 255)
+            put = put_v4(out, put, low[row])
         else:
             put = put_v6(out, put, high[row], low[row])
     offsets[len(high)] = put
+
+
+@kernel
+def format_v4(values: Ints, offsets: Ints, out: Wire) -> None:
+    """Write IPv4 addresses as text; nothing for negative numbers."""
+    put = 0
+    for row in range(len(values)):
+        offsets[row] = put
+        if values[row] >= 0:
+            put = put_v4(out, put, values[row])
+    offsets[len(values)] = put
+
+
+@kernel
+def put_v4(out: Wire, put: Int, value: Int) -> Int:
+    """Write an IPv4 address, and scratch behind it; give the place behind."""
+    for shift in (24, 16, 8, 0):
+        octet = value >> shift & 255
+        for place in range(SPELLED):
+            out[put + place] = DECIMALS[SPELLED * octet + place]
+        put += LENGTHS[octet]
+    return put - 1
 
 
 @kernel
@@ -236,13 +247,12 @@ def format_uids(frames: Ints, seed: int, out: Wire) -> None:
         b = scramble(a ^ np.uint64(frames[row]))
         at = row * UID_LENGTH
         out[at] = 67
-        for place in range(1, UID_LENGTH):
-            word = a if place < 10 else b
-            out[at + place] = BASE_62[np.int64(word % np.uint64(62))]
-            if place < 10:
-                a = a // np.uint64(62)
-            else:
-                b = b // np.uint64(62)
+        for place in range(1, 9, 2):  # two digits for a division, which is what takes the time
+            low, high = np.int64(a % np.uint64(PAIRS)), np.int64(b % np.uint64(PAIRS))
+            out[at + place], out[at + place + 1] = PAIRS_62[2 * low], PAIRS_62[2 * low + 1]
+            out[at + place + 9], out[at + place + 10] = PAIRS_62[2 * high], PAIRS_62[2 * high + 1]
+            a, b = a // np.uint64(PAIRS), b // np.uint64(PAIRS)
+        out[at + 9] = BASE_62[np.int64(a % np.uint64(62))]
 
 
 COMMUNITY_LENGTH = 30  # "1:" and 28 octets of base 64
@@ -383,6 +393,14 @@ def address_column(high: Ints, low: Ints) -> pa.Array:
     return string_array(offsets, out, np.zeros(len(high), bool))
 
 
+def ipv4_column(values: Ints) -> pa.Array:
+    """Make a text column of IPv4 addresses, given as numbers; negative ones are null."""
+    offsets = np.empty(len(values) + 1, np.int64)
+    out = np.empty(max(len(values) * ROOM_OF_V4, 1), np.uint8)
+    format_v4(values, offsets, out)
+    return string_array(offsets, out, values < 0)
+
+
 def mac_column(values: Ints) -> pa.Array:
     """Make a text column of hardware addresses, given as numbers; negative ones are null."""
     offsets = np.empty(len(values) + 1, np.int64)
@@ -409,6 +427,7 @@ def community_column(words: tuple[Ints, Ints, Ints, Ints], ports: Ints) -> pa.Ar
 __all__ = [
     "address_column",
     "community_column",
+    "ipv4_column",
     "mac_column",
     "octets_column",
     "text_column",

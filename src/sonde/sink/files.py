@@ -13,6 +13,7 @@ from typing import IO, TYPE_CHECKING, Any, Protocol
 
 import pyarrow as pa
 
+from sonde.table.arrow import hex_column
 from sonde.table.permitted import Permitted
 
 if TYPE_CHECKING:
@@ -136,7 +137,7 @@ def readable(column: pa.Array) -> pa.Array:
     if pa.types.is_duration(kind):
         return pc.divide(column.cast(pa.int64()).cast(pa.float64()), 1e9)
     if pa.types.is_binary(kind):
-        return pa.array([None if each is None else each.hex() for each in column.to_pylist()], pa.string())
+        return hex_column(column)
     if pa.types.is_dictionary(kind):
         return column.cast(kind.value_type)
     return column

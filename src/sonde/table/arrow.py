@@ -16,6 +16,7 @@ from sonde.wire import Int, Ints, kernel
 
 FEW = 512  # distinct values that `encode` counts before it gives up
 STEPS = 2 * FEW
+PAIRS = np.frombuffer(bytes(range(256)).hex().encode(), np.uint16)  # the two digits of each octet
 MOST_DICTIONARIES = 256  # lists of names whose texts are kept
 
 
@@ -73,6 +74,17 @@ def texts_column(texts: Sequence[str | None]) -> pa.Array:
     return pa.Array.from_buffers(
         pa.string(), len(raw), [validity(null), pa.py_buffer(offsets), pa.py_buffer(b"".join(raw) or b"\0")]
     )
+
+
+def hex_column(octets: pa.BinaryArray) -> pa.Array:
+    """Spell a column of octets in lower-case hexadecimal, all at once: each octet becomes two."""
+    count, begin = len(octets), octets.offset
+    offsets = np.frombuffer(octets.buffers()[1] or b"\0\0\0\0", np.int32)[begin : begin + count + 1]
+    data = octets.buffers()[2]
+    raw = np.frombuffer(data, np.uint8)[offsets[0] : offsets[-1]] if data is not None and data.size else PAIRS[:0]
+    null = octets.is_null().to_numpy(zero_copy_only=False) if octets.null_count else None
+    buffers = [validity(null), pa.py_buffer(2 * (offsets - offsets[0])), pa.py_buffer(PAIRS[raw])]
+    return pa.Array.from_buffers(pa.string(), count, buffers)
 
 
 def lists_column(lists: Sequence[Sequence[str] | None]) -> pa.Array:
