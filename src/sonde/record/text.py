@@ -8,7 +8,7 @@ import pyarrow as pa
 
 from sonde.table.arrow import numbers, validity
 from sonde.table.out import LENGTH_BITS, LENGTH_MASK
-from sonde.wire import Int, Ints, Wire, copy, kernel, u16
+from sonde.wire import Int, Ints, Rows, Wire, copy, find_like, kernel, u16, u32
 from sonde.wire.sha1 import WORDS, sha1_short
 
 UID_LENGTH = 18
@@ -17,6 +17,7 @@ PAIRS = 62 * 62
 PAIRS_62 = np.stack([np.tile(BASE_62, 62), np.repeat(BASE_62, 62)], 1).reshape(-1)  # two digits of each, low one first
 BASE_64 = np.frombuffer(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/", np.uint8)
 HEX = np.frombuffer(b"0123456789abcdef", np.uint8)
+NOT_ASCII = 0x80  # the bit that octets of ASCII lack
 SPELLED = 4  # octets for each number below 256: in decimal, a dot behind, and scratch
 DECIMALS = np.frombuffer(b"".join(f"{octet}.".encode().ljust(SPELLED) for octet in range(256)), np.uint8)
 LENGTHS = np.array([len(f"{octet}.") for octet in range(256)])
@@ -53,9 +54,7 @@ def utf8_length(text: Wire, at: Int, end: Int) -> Int:
 def copy_text(text: Wire, at: Int, end: Int, out: Wire, put: Int) -> Int:
     r"""Copy text as UTF-8, other octets as \xNN; give the place behind it. `out` has room."""
     while at < end:
-        plain = at
-        while plain < end and text[plain] < 0x80:
-            plain += 1
+        plain = find_like(text, at, end, NOT_ASCII, NOT_ASCII)
         put = copy(text, at, plain, out, put)
         at = plain
         if at == end:
@@ -81,11 +80,12 @@ def spans_size(text: Wire, spans: Ints) -> Int:
     total = 0
     for span in spans:
         if span >= 0:
-            start, length = span >> LENGTH_BITS, span & LENGTH_MASK
-            total += length
-            for place in range(start, start + length):
-                if text[place] >= 0x80:
-                    total += 3
+            at, end = span >> LENGTH_BITS, (span >> LENGTH_BITS) + (span & LENGTH_MASK)
+            total += end - at
+            at = find_like(text, at, end, NOT_ASCII, NOT_ASCII)
+            while at < end:
+                total += 3
+                at = find_like(text, at + 1, end, NOT_ASCII, NOT_ASCII)
     return total
 
 
@@ -111,6 +111,21 @@ def gather_octets(text: Wire, spans: Ints, offsets: Ints, out: Wire) -> None:
             start = spans[row] >> LENGTH_BITS
             put = copy(text, start, start + (spans[row] & LENGTH_MASK), out, put)
     offsets[len(spans)] = put
+
+
+@kernel
+def gather_numbers(text: Wire, spans: Ints, lists: Ints, out: Rows) -> None:
+    """Read big-endian 32-bit numbers of spans one behind the other; octets at the end that are no number are left."""
+    put = 0
+    for row in range(len(spans)):
+        lists[row] = put
+        if spans[row] >= 0:
+            at, end = spans[row] >> LENGTH_BITS, (spans[row] >> LENGTH_BITS) + (spans[row] & LENGTH_MASK)
+            while end - at >= 4:
+                out[put] = u32(text, at)
+                put += 1
+                at += 4
+    lists[len(spans)] = put
 
 
 @kernel
@@ -355,13 +370,10 @@ def text_list_column(text: Wire, spans: Ints) -> pa.Array:
 
 def u32_list_column(text: Wire, spans: Ints) -> pa.Array:
     """Make a list column of spans of big-endian 32-bit numbers."""
-    lengths = np.where(spans >= 0, (spans & LENGTH_MASK) // 4, 0)
-    lists = np.concatenate(([0], np.cumsum(lengths)))
-    offsets = np.empty(len(spans) + 1, np.int64)
-    out = np.empty(max(int(lists[-1]) * 4, 4), np.uint8)
-    gather_octets(text, np.where(spans >= 0, spans & ~3, spans), offsets, out)
-    values = out.view(">u4")[: lists[-1]].astype(np.uint32)
-    return list_array(lists, numbers(values, pa.uint32()), spans < 0)
+    lists = np.empty(len(spans) + 1, np.int64)
+    values = np.empty(int((spans[spans >= 0] & LENGTH_MASK).sum()) // 4, np.uint32)
+    gather_numbers(text, spans, lists, values)
+    return list_array(lists, numbers(values[: lists[-1]], pa.uint32()), spans < 0)
 
 
 def string_array(offsets: Ints, out: Wire, null: np.ndarray, kind: pa.DataType | None = None) -> pa.Array:
