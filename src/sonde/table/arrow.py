@@ -82,8 +82,7 @@ def hex_column(octets: pa.BinaryArray) -> pa.Array:
     offsets = np.frombuffer(octets.buffers()[1] or b"\0\0\0\0", np.int32)[begin : begin + count + 1]
     data = octets.buffers()[2]
     raw = np.frombuffer(data, np.uint8)[offsets[0] : offsets[-1]] if data is not None and data.size else PAIRS[:0]
-    null = octets.is_null().to_numpy(zero_copy_only=False) if octets.null_count else None
-    buffers = [validity(null), pa.py_buffer(2 * (offsets - offsets[0])), pa.py_buffer(PAIRS[raw])]
+    buffers = [validity(nulls(octets)), pa.py_buffer(2 * (offsets - offsets[0])), pa.py_buffer(PAIRS[raw])]
     return pa.Array.from_buffers(pa.string(), count, buffers)
 
 
@@ -127,11 +126,15 @@ def plain(column: pa.Array) -> tuple[np.ndarray, np.ndarray]:
     kind = column.type
     width = "int64" if pa.types.is_timestamp(kind) or pa.types.is_duration(kind) else str(kind).replace("double", "f8")
     rows = slice(column.offset, column.offset + len(column))
-    null = np.zeros(len(column), bool)
-    if column.null_count:
-        bits = np.frombuffer(column.buffers()[0], np.uint8)
-        null = np.unpackbits(bits, count=rows.stop, bitorder="little")[rows] == 0
-    return np.frombuffer(column.buffers()[1] or b"", width)[rows], null
+    return np.frombuffer(column.buffers()[1] or b"", width)[rows], nulls(column)
+
+
+def nulls(column: pa.Array) -> np.ndarray:
+    """Say which rows of a column are null."""
+    if not column.null_count:
+        return np.zeros(len(column), bool)
+    bits, end = np.frombuffer(column.buffers()[0], np.uint8), column.offset + len(column)
+    return np.unpackbits(bits, count=end, bitorder="little")[column.offset :] == 0
 
 
 def spans(column: pa.Array) -> tuple[np.ndarray, np.ndarray]:
