@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from sonde.content import MailPartRecord, MailRecord
 from sonde.dissect import Dissector
-from sonde.pipeline.join import ROWS_A_BATCH, Joined, Joiner
+from sonde.pipeline.join import Joined, Joiner
 from sonde.pipeline.lane import Yield, room_of_own, tray_of
 from sonde.pipeline.losses import Losses
 from sonde.pipeline.mail import MailDesk, rehearse_mail
@@ -32,6 +32,7 @@ from sonde.wire import Rows, Wire
 if TYPE_CHECKING:
     from sonde.pipeline.keeping import Keeper
 
+MAIL_A_BATCH = 1 << 10  # rows: they are Python's, and to make columns of many takes long when the input is over
 MOST_DISTINCT = 1 << 17  # values remembered of a table that tells each only once
 NO_OCTETS: Wire = np.empty(1, np.uint8)
 MAIL_TABLES = frozenset(("mail", "mail_part"))
@@ -80,7 +81,7 @@ class Recorder:
         """Write what is enough for a batch; called between blocks, so that lanes make no difference."""
         for name in self.joiner.due():
             self.flush(name)
-        for record in self._enough_mail(ROWS_A_BATCH):
+        for record in self._enough_mail(MAIL_A_BATCH):
             self._flush_mail(record)
 
     def flush_all(self) -> None:
