@@ -27,7 +27,7 @@ from typing import IO, Any, NoReturn, Self
 import numpy as np
 
 from sonde.dissect import Dissector
-from sonde.pipeline.lane import Batch, Yield, tray_of
+from sonde.pipeline.batch import Batch, Yield, tray_of
 from sonde.pipeline.losses import OURS, defect
 from sonde.pipeline.plan import Plan
 from sonde.pipeline.run import Input, Totals, carry_all

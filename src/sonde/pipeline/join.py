@@ -16,7 +16,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from sonde.dissect import Dissector
-from sonde.pipeline.lane import TEXT_A_TRAY, Batch, Yield
+from sonde.pipeline.batch import Batch, Yield
+from sonde.pipeline.lane import TEXT_A_TRAY
 from sonde.record import FlowRecord
 from sonde.schema import Record, columns, table_name
 from sonde.table.fieldwise import Fieldwise, joined

@@ -18,6 +18,7 @@ from sonde.dissect.api import outs
 from sonde.flow import end_flows, make_room, sweep_flows
 from sonde.identify import DISPLACED, ROUTED, new_results
 from sonde.identify import PROGRESS as IDENTIFIED
+from sonde.pipeline.batch import NO_TEXT, Batch, Yield, room_of_own, tray_of
 from sonde.pipeline.carry import Shard, carry_frames, new_shard
 from sonde.pipeline.gather import gather, gather_whole
 from sonde.pipeline.group import group_ended, group_turns, new_starts
@@ -35,16 +36,14 @@ from sonde.reassemble import (
 )
 from sonde.record import FlowRecord
 from sonde.schema import Record, row_dtype
-from sonde.table.fieldwise import Tray, chosen, views
+from sonde.table.fieldwise import Tray, views
 from sonde.table.flows import (
     ENDED,
-    FLOW,
     FORCED_END,
     KEY,
     LATEST,
     LEFT,
     NEW,
-    RECORDED,
     chain_all,
     grow_buckets,
     new_flows,
@@ -69,7 +68,7 @@ from sonde.table.out import (
 from sonde.table.packets import DROPS, FRAGMENT_INCOMPLETE, INTERNAL, PACKET
 from sonde.table.streams import AHEAD, AHEAD_REFUSED, HELD_REFUSED, NO_STREAM, TOO_LONG, new_streams
 from sonde.table.turns import AGAIN, TURN
-from sonde.wire import Call, Calls, Compilers, Ints, Kernel, Meanwhile, Rows, Task, Wire, forget, interpreting
+from sonde.wire import Call, Calls, Compilers, Kernel, Meanwhile, Rows, Task, Wire, forget, interpreting
 
 STREAM_BUDGET = 64 << 20  # octets held back for all streams of a lane
 MOST_STREAMS = 1 << 18  # flows under inspection at the same time
@@ -88,61 +87,6 @@ ROWS_A_TRAY = 1 << 13
 TEXT_A_TRAY = 4 << 20
 FIRST_TRAY = 1 << 10  # rows that a table's first tray has room for; each that follows has four times as many
 MOST_FAULTS = 1000  # of one kernel in one block
-
-
-FLOW_FIELDS, KEY_FIELDS = chosen(FLOW, RECORDED), chosen(FLOW, KEY.names or ())
-NO_TEXT: Wire = np.empty(0, np.uint8)
-
-
-def room_of_own(octets: int) -> Wire:
-    """Give memory of this process."""
-    return np.empty(octets, np.uint8)
-
-
-def tray_of(record: type[Record], dissector: Dissector | None, rows: int, give: Callable[[int], Wire]) -> Tray:
-    """Make a tray with room for so many rows of a table; of flows where no dissector made them."""
-    if dissector is None:
-        return Tray(FLOW_FIELDS, (), rows, give)
-    return Tray(chosen(row_dtype(record)), KEY_FIELDS, rows, give)
-
-
-@dataclass(slots=True)
-class Batch:
-    """Closed rows of one table, the text they point to, and the keys of their flows; flows have neither.
-
-    The arena of text may be shared with batches before and after; its octets up to `end` are
-    there to stay, and `added` of them are new with this batch. Of a record that feeds
-    others, rows and keys are structured; else they are laid out field by field.
-    """
-
-    record: type[Record]
-    dissector: Dissector | None
-    rows: Rows
-    text: Wire
-    end: int
-    added: int
-    keys: Rows
-    #: What rows and keys lie in, field by field.
-    tray: Tray | None = None
-
-    @property
-    def protocol(self) -> str:
-        """Name the protocol whose dissector made them."""
-        return self.dissector.protocol.name if self.dissector is not None else ""
-
-
-@dataclass(slots=True)
-class Yield:
-    """What one lane made of one block."""
-
-    batches: list[Batch]
-    drops: Ints
-    faults: list[str] = field(default_factory=list)
-    #: Frames of the block and their octets on the link: of the whole block, and not of this lane's share.
-    frames: int = 0
-    octets: int = 0
-    last_ns: int = 0
-    lane: int = 0
 
 
 @dataclass(slots=True)

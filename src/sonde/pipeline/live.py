@@ -21,7 +21,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from sonde.pipeline.account import tell_policy
-from sonde.pipeline.lane import Lane, Yield
+from sonde.pipeline.batch import Yield
+from sonde.pipeline.lane import Lane
 from sonde.pipeline.ledger import Ledger
 from sonde.pipeline.parts import Account, Parts, Warn
 from sonde.pipeline.places import parts_of

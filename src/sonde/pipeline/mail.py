@@ -26,7 +26,7 @@ from sonde.dissect.mail.chunk import (
     SMUGGLED,
     STRIPPED,
 )
-from sonde.pipeline.lane import Batch
+from sonde.pipeline.batch import Batch
 from sonde.pipeline.losses import Losses
 from sonde.record.text import text_column, text_list_column
 from sonde.schema import Record, columns, null_row

@@ -15,7 +15,7 @@ from sonde.flow import Limits
 from sonde.identify import Applications
 from sonde.pipeline.account import accept_policy
 from sonde.pipeline.apart import Apart, may_fork
-from sonde.pipeline.lane import Yield
+from sonde.pipeline.batch import Yield
 from sonde.pipeline.places import keys_folder
 from sonde.pipeline.plan import MIB, Plan, PlanError, choose_tables, registry
 from sonde.pipeline.run import Totals, carry_all, give_memory_back, take_all

@@ -12,8 +12,8 @@ import pyarrow as pa
 
 from sonde.content import MailPartRecord, MailRecord
 from sonde.dissect import Dissector
+from sonde.pipeline.batch import Yield, room_of_own, tray_of
 from sonde.pipeline.join import Joined, Joiner
-from sonde.pipeline.lane import Yield, room_of_own, tray_of
 from sonde.pipeline.losses import Losses
 from sonde.pipeline.mail import MailDesk, rehearse_mail
 from sonde.pipeline.plan import Plan, all_records, table_columns

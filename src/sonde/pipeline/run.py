@@ -22,7 +22,8 @@ from typing import Any, Protocol
 import numpy as np
 import pyarrow as pa
 
-from sonde.pipeline.lane import CORE_TASKS, Lane, Yield, room_of_own
+from sonde.pipeline.batch import Yield, room_of_own
+from sonde.pipeline.lane import CORE_TASKS, Lane
 from sonde.pipeline.plan import Plan
 from sonde.source import open_source
 from sonde.table.frames import Block, SourceReport
