@@ -252,9 +252,10 @@ def _at_work(
                 _drain(blocks)
             for yields in crew.yields:
                 _drain(yields)
-            for lane_waits in crew.blocks:
-                with suppress(queue.Full):
-                    lane_waits.put_nowait(_OVER)
+            for lane_waits, thread in zip(crew.blocks, threads[1:], strict=False):
+                if thread.is_alive():  # else nobody takes it, and the reader waits until all is taken
+                    with suppress(queue.Full):
+                        lane_waits.put_nowait(_OVER)
             left[0].join(0.01)
         sys.setswitchinterval(before)
 
