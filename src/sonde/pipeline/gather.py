@@ -24,7 +24,7 @@ from sonde.wire import Ints, Rows, Wire, copy, kernel
 def gather(pool: Pool, layout: Layout, names: Names, flows: Flows, keyed: Views, slots: Ints, room: Room) -> None:
     """Take closed rows field by field, with the keys of their flows, whose rows are given once more as memory.
 
-    `slots` has place for a number of each row.
+    `slots` has place for a number of each row. Where the room has no fields, rows tell names and are given back.
     """
     width, done = layout.size[0], pool.count[DONE]
     tell_names(pool, layout, names, flows)
@@ -37,12 +37,11 @@ def gather(pool: Pool, layout: Layout, names: Names, flows: Flows, keyed: Views,
 
 
 @kernel
-def gather_whole(pool: Pool, layout: Layout, names: Names, flows: Flows, taken: Wire, keys: Rows) -> None:
-    """Copy closed rows as they are to `taken` and the keys of their flows to `keys`, unless both are empty."""
+def gather_whole(pool: Pool, layout: Layout, flows: Flows, taken: Wire, keys: Rows) -> None:
+    """Copy closed rows as they are to `taken` and the keys of their flows to `keys`; their names tell nothing."""
     width = layout.size[0]
-    octets, wanted = WORD * width, len(keys) > 0
-    tell_names(pool, layout, names, flows)
-    for place in range(pool.count[DONE] if wanted else 0):
+    octets = WORD * width
+    for place in range(pool.count[DONE]):
         row = pool.done[place]
         copy(pool.rows.one, row * octets, (row + 1) * octets, taken, place * octets)
         take_key(flows, pool.rows.eight[row * width + FLOW_WORD], keys[place])

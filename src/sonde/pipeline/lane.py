@@ -163,6 +163,7 @@ class Lane:
         self.ended_starts, self.ended_order = new_starts(len(plan.protocol_names)), self.order[:0]
         self.flow_rows, self.slots = views(self.shard.flows.rows.view(np.uint8)), np.empty(0, np.int64)
         self.flow_tray = self._new_tray(FlowRecord, None, 0)
+        self.nowhere = Tray((), (), 0, room_of_own)  # of rows that only tell names
         self.named = np.ascontiguousarray(plan.by_ip_protocol, np.int64), plan.by_tunnel.astype(np.int64)
         self.compilers = Compilers((), 0)
         self.largest = 0  # block so far
@@ -210,7 +211,7 @@ class Lane:
             pool, layout = self.desks[0].pools[0], self.desks[0].layouts[0]
             tables = [
                 (gather, (pool, layout, names, flows, self.flow_rows, none, self.flow_tray.room)),
-                (gather_whole, (pool, layout, names, flows, nothing, np.empty(0, KEY))),
+                (gather_whole, (pool, layout, flows, nothing, np.empty(0, KEY))),
                 (move_text, (pool, layout, nothing)),
             ]
         return [
@@ -494,17 +495,16 @@ class Lane:
     def _take_rows(self, desk: Desk, place: int, made: Yield, calls: Calls) -> None:
         record, pool, names = desk.dissector.records[place], desk.pools[place], self.plan.applications.names
         wanted, count = desk.wanted and self.plan.takes(record), int(pool.count[DONE])
-        if record.feeds or not wanted:
-            dtype, count = row_dtype(record), count if wanted else 0
+        if record.feeds and wanted:
+            dtype = row_dtype(record)
             taken, keys = np.empty(count * dtype.itemsize, np.uint8), np.empty(count, KEY)
-            calls.add(gather_whole, pool, desk.layouts[place], names, self.shard.flows, taken, keys)
-            if wanted:
-                made.batches.append(self._batch(desk, place, taken.view(dtype), keys))
+            calls.add(gather_whole, pool, desk.layouts[place], self.shard.flows, taken, keys)
+            made.batches.append(self._batch(desk, place, taken.view(dtype), keys))
             return
         if len(self.slots) < count:
             self.slots = np.empty(2 * count, np.int64)
-        tray = desk.trays[place]
-        if tray is None or tray.left < count:
+        tray = desk.trays[place] if wanted else self.nowhere
+        if tray is None or (wanted and tray.left < count):
             self._hand_over(desk, place, made)
             tray = desk.trays[place] = self._new_tray(record, desk.dissector, count)
         given = desk.layouts[place], names, self.shard.flows, self.flow_rows, self.slots, tray.room
