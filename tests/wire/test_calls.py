@@ -1,11 +1,14 @@
 """Calls in a row: in order, each fault told with the kernel it is of, and all else done."""
 
+import threading
+import time
+from array import array
 from typing import Any
 
 import numpy as np
 import pytest
 
-from sonde.wire import INTERPRETED, Calls, Kernel, interpreting, kernel
+from sonde.wire import INTERPRETED, Calls, Kernel, interpreting, jit, kernel
 from sonde.wire.calls import call_all
 
 
@@ -111,3 +114,30 @@ def test_machine_code_is_called_as_the_python_says() -> None:
     with interpreting(is_wanted=True):
         assert call_all(calls, 0) == 1
     assert numbers.tolist() == [2, 6, 6, 0, 0, 0, 0, 0]
+
+
+class Slow(dict[Any, Any]):
+    """Who counts its entries is overtaken by others."""
+
+    def __len__(self) -> int:
+        """Count them, and look away."""
+        length = super().__len__()
+        time.sleep(0.01)
+        return length
+
+
+def test_threads_give_no_two_types_of_tables_one_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else a kernel would be called with tables that its machine code was not made for."""
+    monkeypatch.setattr(jit, "_numbered", Slow())
+    kinds = [np.dtype([(f"field_{number}", "i8")]) for number in range(8)]
+    found: list[Any] = []
+
+    def flatten(kind: Any) -> None:
+        found.append(jit._flatten((np.zeros(1, kind),), array("q")))
+
+    threads = [threading.Thread(target=flatten, args=(kind,)) for kind in kinds]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(set(found)) == len(kinds)

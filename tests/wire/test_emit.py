@@ -158,3 +158,9 @@ def test_a_pick_beyond_any_array_is_refused(numbers: tuple[int, ...]) -> None:
     target = np.zeros(4, np.int64)
     with pytest.raises((KernelFault, IndexError)):
         pick_some(np.arange(12), np.array([0, 1, 2]), np.array(numbers), target)
+
+
+@pytest.mark.compiled
+def test_a_pick_from_nothing_is_refused() -> None:
+    with pytest.raises((KernelFault, IndexError)):
+        pick_some(np.zeros(0, np.int64), np.array([0]), np.array([0, 1, 6, 0, 0, 1]), np.zeros(4, np.int64))

@@ -195,19 +195,19 @@ class Teller:
                 "drops": made.drops.tolist(), "faults": made.faults, "frames": made.frames, "octets": made.octets,
                 "last_ns": made.last_ns, "lane": made.lane,
             }  # fmt: skip
-            whole = [self._batch(batch, batch.dissector) for batch in made.batches if batch.tray is None]
+            whole = [self._batch(batch) for batch in made.batches if batch.tray is None]
             trays = [self._tray(batch, batch.tray) for batch in made.batches if batch.tray is not None]
             said.append((counts, whole, trays))
         self.say({"yields": said, "progress": self.progress})
 
-    def _batch(self, batch: Batch, dissector: Dissector | None) -> list[Any]:
+    def _batch(self, batch: Batch) -> list[Any]:
         """Describe rows with the text that they point to, which begins anew."""
         words, layout = batch.rows.view(np.int64), layout_of(batch.record)
         spans = words.reshape(len(batch.rows), -1)[:, layout.spans]
         begin = int(spans[spans >= 0].min(initial=batch.end << LENGTH_BITS)) >> LENGTH_BITS
         shift_spans(words, layout, -(begin << LENGTH_BITS))
         pieces = [batch.rows.view(np.uint8), batch.text[begin : batch.end], batch.keys.view(np.uint8)]
-        return [*self._which(dissector, batch.record), *map(self._copied, pieces)]
+        return [*self._which(batch.dissector, batch.record), *map(self._copied, pieces)]
 
     def _tray(self, batch: Batch, tray: Tray) -> list[Any]:
         """Describe a tray that is handed over, and the text that its rows point to."""

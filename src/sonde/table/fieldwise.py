@@ -122,12 +122,12 @@ def _stride(kind: "np.dtype[Any]", capacity: int) -> int:
     return (kind.itemsize * capacity // CACHE_LINE + 2) * CACHE_LINE
 
 
-def octets_for(choice: Choice, capacity: int) -> int:
+def _octets_for(choice: Choice, capacity: int) -> int:
     """Give how much memory so many rows take."""
     return sum(_stride(kind, capacity) for _, kind, _, _ in choice)
 
 
-def laid_out(octets: Wire, choice: Choice, capacity: int, length: int) -> Fieldwise:
+def _laid_out(octets: Wire, choice: Choice, capacity: int, length: int) -> Fieldwise:
     """Look at memory with room for so many rows as rows field by field, of which the first are there."""
     found, start = {}, 0
     for name, kind, _, _ in choice:
@@ -156,8 +156,8 @@ class Tray:
     def __init__(self, choice: Choice, keys: Choice, capacity: int, give: Callable[[int], Wire]) -> None:
         """Ask `give` for memory, in octets; fields are taken of rows, and of other rows that tell their keys."""
         self._choice, self._keys, self.capacity = choice, keys, capacity
-        between = octets_for(choice, capacity)
-        self.octets = give(between + octets_for(keys, capacity))
+        between = _octets_for(choice, capacity)
+        self.octets = give(between + _octets_for(keys, capacity))
         self.room = Room(
             views(self.octets), _places(choice, capacity, 0), _places(keys, capacity, between), np.zeros(1, np.int64)
         )
@@ -171,14 +171,14 @@ class Tray:
         """Count the rows that find room."""
         return self.capacity - len(self)
 
-    def rows(self, first: int = 0) -> Fieldwise:
+    def rows(self) -> Fieldwise:
         """Give the rows that are there."""
-        return laid_out(self.octets, self._choice, self.capacity, len(self))[first : len(self)]
+        return _laid_out(self.octets, self._choice, self.capacity, len(self))
 
-    def keys(self, first: int = 0) -> Fieldwise:
+    def keys(self) -> Fieldwise:
         """Give their keys."""
-        begin = octets_for(self._choice, self.capacity)
-        return laid_out(self.octets[begin:], self._keys, self.capacity, len(self))[first : len(self)]
+        begin = _octets_for(self._choice, self.capacity)
+        return _laid_out(self.octets[begin:], self._keys, self.capacity, len(self))
 
     def trimmed(self) -> "Tray":
         """Give a tray of their own to the rows that are there, without room for more."""
@@ -225,16 +225,12 @@ def take_width(
 
 
 __all__ = [
-    "Choice",
     "Fieldwise",
-    "Places",
     "Room",
     "Tray",
     "Views",
     "chosen",
     "joined",
-    "laid_out",
-    "octets_for",
     "take_fields",
     "views",
 ]

@@ -213,6 +213,7 @@ def _pick() -> Any:
             count = builder.sub(last, first)
             is_bad = cgutils.alloca_once_value(builder, ir.IntType(1)(0))
             with builder.if_then(builder.icmp_signed(">", count, I64(0))):
+                _check(context, builder, of, I64(0), I64(1))  # what is read where a row lies beyond
                 _check(context, builder, numbers, first, count)
                 _check(context, builder, to, put, builder.add(builder.mul(builder.sub(count, I64(1)), step), I64(1)))
                 with cgutils.for_range(builder, count) as loop:

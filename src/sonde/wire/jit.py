@@ -13,6 +13,7 @@ source interpreted.
 
 import ctypes
 import hashlib
+import itertools
 import os
 import threading
 from array import array
@@ -359,8 +360,9 @@ def package_stamp() -> str:
 
 #: What `_flatten` made of named tuples: their arrays stay where they are.
 _known: dict[int, "tuple[Any, array[int], Any]"] = {}
-#: Keys of tuples, by number.
+#: Keys of tuples, and their numbers: counted apart, so that two threads never give one number to two keys.
 _numbered: dict[tuple[Any, ...], int] = {}
+_numbers = itertools.count()
 MOST_KNOWN = 256  # what is remembered is kept alive; see `forget`
 
 
@@ -432,7 +434,7 @@ def _flatten_tuple(arg: tuple[Any, ...], flat: "array[int]") -> Any:
     """Do so for a tuple; tables come again and again, and are remembered."""
     own = array("q")
     whole = id(type(arg)), *[_flatten(item, own) for item in arg]
-    key = (_numbered.setdefault(whole, len(_numbered)),)  # a whole key takes long to hash, and one number does not
+    key = (_numbered.setdefault(whole, next(_numbers)),)  # a whole key takes long to hash, and one number does not
     if hasattr(arg, "_fields"):
         if len(_known) >= MOST_KNOWN:
             _known.clear()
