@@ -10,6 +10,8 @@ from sonde.wire import Int, Ints, Row, Rows, kernel
 HISTORY = 28  # letters kept; later ones are counted in `oddities`
 RANGES = 4  # stretches of a stream that came before what precedes them
 
+#: What each packet finds its flow by and what tells whether that is over lie in one line of the cache, what it then
+#: changes in those that follow, and what few packets touch behind them.
 FLOW = np.dtype(
     [
         ("hash", "u8"),
@@ -20,51 +22,53 @@ FLOW = np.dtype(
         ("orig_port", "u2"),
         ("resp_port", "u2"),
         ("next", "i4"),  # slot + 1 of the next in the hash chain; 0 last
-        ("start", "i8"),
+        ("transport", "u1"),
+        ("used", "u1"),
+        ("state", "u1", (2,)),
+        ("known", "u1", (2,)),  # `isn` is set
+        ("version", "u1"),
+        ("inspect", "u1"),  # payload still to be looked at
         ("last", "i8"),
-        ("frame", "i8"),  # number of the first frame
         ("closed", "i8"),  # when both sides had ended; NO_TIME while open
-        ("part_start", "i8"),  # when this interim part began
         ("packets", "i8", (2,)),
         ("octets", "i8", (2,)),
         ("payload", "i8", (2,)),
-        ("missed", "i8", (2,)),
-        ("retransmitted", "i8", (2,)),
+        ("tcp_flags", "u1", (2,)),
+        ("previous", "u1", (2,)),
+        ("fins", "u1", (2,)),
+        ("ranges", "u1", (2,)),
         ("sent", "i8", (2,)),  # highest SEG.SEQ + SEG.LEN, relative to `isn`
         ("acked", "i8", (2,)),  # highest SEG.ACK from the other side, relative to `isn`
         ("edge", "i8", (2,)),  # up to here the stream is whole or given up
         ("last_of", "i8", (2,)),  # time of each side's last packet
         ("gap_least", "i8", (2,)),  # shortest time between packets, ns
         ("gap_most", "i8", (2,)),
-        ("first_rtt", "i8"),  # SYN to the ACK of the SYN-ACK, or request to response
         ("isn", "u4", (2,)),
+        ("seen", "u4", (2,)),  # letters of each side, as bits
+        ("size_least", "u2", (2,)),  # IP octets of the smallest packet
+        ("size_most", "u2", (2,)),
+        ("oddities", "u4"),
+        ("stream", "i4"),  # row in the stream table; -1 none
+        ("start", "i8"),
+        ("frame", "i8"),  # number of the first frame
+        ("part_start", "i8"),  # when this interim part began
+        ("first_rtt", "i8"),  # SYN to the ACK of the SYN-ACK, or request to response
+        ("missed", "i8", (2,)),
+        ("retransmitted", "i8", (2,)),
+        ("repeats", "u4", (2, 4)),  # of the letters C G T W
         ("range_start", "u4", (2, RANGES)),
         ("range_end", "u4", (2, RANGES)),
-        ("repeats", "u4", (2, 4)),  # of the letters C G T W
-        ("seen", "u4", (2,)),  # letters of each side, as bits
         ("tunnels", "u4"),
         ("tunnel_id", "i4"),
-        ("stream", "i4"),  # row in the stream table; -1 none
+        ("parent", "i8"),  # first frame of the flow that announced this one; -1 none
+        ("history", "u1", (HISTORY,)),  # where it can be taken by fours
         ("protocol", "i2"),  # number in the catalogue; -1 unknown
         ("inner", "i2"),  # the protocol inside that one, after STARTTLS or CONNECT; -1 none
         ("application", "i2"),
         ("rule", "i2"),  # what told the protocol: a signature or a kernel, see identify; -1 none
-        ("parent", "i8"),  # first frame of the flow that announced this one; -1 none
         ("vlan", "i2"),
         ("inner_vlan", "i2"),
-        ("size_least", "u2", (2,)),  # IP octets of the smallest packet
-        ("size_most", "u2", (2,)),
-        ("oddities", "u4"),
-        ("tcp_flags", "u1", (2,)),
-        ("state", "u1", (2,)),
-        ("previous", "u1", (2,)),
-        ("known", "u1", (2,)),  # `isn` is set
-        ("fins", "u1", (2,)),
-        ("ranges", "u1", (2,)),
-        ("transport", "u1"),
-        ("version", "u1"),
         ("carries", "u1"),  # tunnel kind inside
-        ("inspect", "u1"),  # payload still to be looked at
         ("evidence", "u1"),
         ("told", "u1"),  # how the application is known
         ("took", "u1"),  # payloads seen until the protocol was known; 0 unknown
@@ -73,8 +77,6 @@ FLOW = np.dtype(
         ("end_reason", "u1"),
         ("part", "u1"),  # interim parts recorded so far, up to 255
         ("letters", "u1"),
-        ("used", "u1"),
-        ("history", "u1", (HISTORY,)),
     ],
     align=True,
 )
