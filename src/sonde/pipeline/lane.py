@@ -302,6 +302,7 @@ class Lane:
             made = self._read(nothing, made)
             if first + ENDED_AT_ONCE >= len(slots):
                 self._hand_all_over(made)
+                made.is_last = True
             yield made
 
     def _begin(self, turns: int) -> None:
