@@ -165,3 +165,23 @@ def test_threads_give_no_two_types_of_tables_one_number(monkeypatch: pytest.Monk
     for thread in threads:
         thread.join()
     assert len(set(found)) == len(kinds)
+
+
+@pytest.mark.compiled
+def test_arrays_with_gaps_are_refused() -> None:
+    rows = np.zeros(8, np.dtype([("first", "i8"), ("second", "i8")]))
+    square = np.zeros((4, 4), np.int64)
+    for gaps in (rows["second"], np.zeros(8, np.int64)[::2], np.zeros(8, np.int64)[::-1], square.T, square[:, :2]):
+        with pytest.raises(TypeError, match="without gaps"):
+            append(gaps, 1)
+        with pytest.raises(TypeError, match="without gaps"):
+            Calls().add(append, gaps, 1)
+
+
+@pytest.mark.compiled
+def test_a_bound_kernel_refuses_arrays_with_gaps_behind_one_without() -> None:
+    numbers = np.zeros(8, np.int64)
+    bound = append.bind(5)
+    bound(numbers)
+    with pytest.raises(TypeError, match="without gaps"):
+        bound(np.zeros(8, np.int64)[::2])

@@ -221,7 +221,9 @@ class Bound:
 
     def _is_alike(self, start: Any) -> bool:
         """Say whether an array differs from that of the last call in nothing but where it lies and how long it is."""
-        return type(start) is np.ndarray and start.dtype is self.dtype and start.ndim == 1
+        if type(start) is not np.ndarray or start.ndim != 1 or start.strides[0] != start.itemsize:
+            return False
+        return start.dtype is self.dtype
 
     def _run_anew(self, first: tuple[Any, ...]) -> Any:
         """Lay all of the arguments out, and run the kernel."""
@@ -420,6 +422,8 @@ def _flatten(arg: Any, flat: "array[int]") -> Any:
             return known[2]
         return _flatten_tuple(arg, flat)
     if kind is np.ndarray or isinstance(arg, np.ndarray):
+        if not arg.flags.c_contiguous:
+            raise TypeError("kernels take arrays without gaps, and not one field of rows")
         flat.extend((0, 0, arg.size, arg.itemsize, _address(arg), *arg.shape, *arg.strides))
         return id(arg.dtype) * 4 + arg.ndim
     if isinstance(arg, (bool, np.bool_, float, np.floating)):
