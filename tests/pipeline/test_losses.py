@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from sonde.content import MessageReader
 from sonde.pipeline import losses
 from sonde.pipeline.feed import read_messages
+from sonde.pipeline.ledger import Ledger
 from sonde.pipeline.losses import MOST_APART, MOST_TOLD, Losses
 from sonde.pipeline.parts import Account
 from sonde.pipeline.read import make_plan, read_captures
@@ -84,6 +85,18 @@ def test_a_probe_counts_them_once() -> None:
     assert found.move(state, account) == ""
     assert (state.faults, state.bounds, account.bounds) == (1, {"rows_lost": 3}, {"rows_lost": 3})
     assert account.faults == ["rows: ValueError at an unknown place"]
+
+
+def test_what_a_probe_lost_is_warned_of_and_written_down_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    found, warned, written = Losses(), [], []
+    ledger = Ledger(tmp_path / "log", tmp_path / "keys", probe="north", heartbeat_s=600, warn=warned.append)
+    monkeypatch.setattr(ledger, "append", lambda kind, data: written.append((kind, data)))
+    found.suffer("rows", ValueError(SECRET), 3)
+    for _ in range(2):
+        found.tell(State(), Account(), ledger)
+    ledger.close()
+    assert warned == ["records were lost to a defect (rows_lost: 3); the manifest's internal_errors say where."]
+    assert written == [("degraded", {"what": "records", "reason": "lost to a defect: rows_lost: 3"})]
 
 
 def fail_on(monkeypatch: pytest.MonkeyPatch, subject: str) -> None:

@@ -218,9 +218,7 @@ class MailProbe:
         account.first_ns, account.last_ns = feed.first_ns, feed.last_ns
         account.inputs = [{"kind": "mail-feed", "received": more["in"], "kernel_drops": 0, "taken": self.pending}]
         self._told, feed.first_ns, feed.last_ns = now, 0, 0
-        if lost := self.recorder.losses.move(self.state, account):
-            self.options.warn(f"records were lost to a defect ({lost}); the manifest's internal_errors say where.")
-            self.ledger.append("degraded", {"what": "records", "reason": f"lost to a defect: {lost}"})
+        self.recorder.losses.tell(self.state, account, self.ledger)
         if self.parts.commit(account):
             self.taken.keep(self.pending)
         else:

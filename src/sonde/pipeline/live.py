@@ -384,10 +384,8 @@ class Probe:
 
     def _count_losses(self) -> None:
         """Say what defects cost since the last part."""
-        lost = self.recorder.losses.move(self.state, self.account) if self.recorder is not None else ""
-        if lost:
-            self.warn(f"records were lost to a defect ({lost}); the manifest's internal_errors say where.")
-            self.ledger.append("degraded", {"what": "records", "reason": f"lost to a defect: {lost}"})
+        if self.recorder is not None:
+            self.recorder.losses.tell(self.state, self.account, self.ledger)
 
     def _account_inputs(self) -> None:
         """Say what each interface gave since the last part."""

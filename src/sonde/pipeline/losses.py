@@ -14,6 +14,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
+    from sonde.pipeline.ledger import Ledger
     from sonde.pipeline.parts import Account
     from sonde.pipeline.state import State
 
@@ -55,6 +56,12 @@ class Losses:
             state.bounds[name] = state.bounds.get(name, 0) + count
             account.bounds[name] = account.bounds.get(name, 0) + count
         return ", ".join(f"{name}: {count}" for name, count in sorted(lost.items()))
+
+    def tell(self, state: "State", account: "Account", ledger: "Ledger") -> None:
+        """Move what was counted likewise; where anything was lost, warn of it and write it down."""
+        if lost := self.move(state, account):
+            ledger.warn(f"records were lost to a defect ({lost}); the manifest's internal_errors say where.")
+            ledger.append("degraded", {"what": "records", "reason": f"lost to a defect: {lost}"})
 
     def salvage(self, count: int, build: Callable[[slice], Made]) -> Iterator[Made]:
         """Build rows all at once; where that fails, in halves, until those that fail stand alone and are lost."""

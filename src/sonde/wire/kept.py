@@ -23,7 +23,7 @@ UNUSED_S = 90 * 86400  # after which a file is taken for one that nobody wants
 TOLD_S = 7 * 86400  # so exactly is it known when a file was of use
 FOLDER_NAME = 16  # hexadecimal digits
 #: What writes machine code; kernels themselves are told by their own sources.
-WRITERS = ("compile.py", "emit.py", "processor.py")
+WRITTEN_BY = ("compile.py", "emit.py", "processor.py")
 
 
 @cache
@@ -44,7 +44,7 @@ def cache_folder() -> Path:
     host = (llvm.get_host_cpu_name(), llvm.get_host_cpu_features().flatten())
     described = repr((host, llvmlite.__version__, np.__version__, sys.version)).encode()
     digest = hashlib.blake2b(
-        described + b"".join(file_digest(str(Path(__file__).with_name(each))) for each in WRITERS),
+        described + b"".join(file_digest(str(Path(__file__).with_name(each))) for each in WRITTEN_BY),
         digest_size=FOLDER_NAME // 2,
     ).hexdigest()
     home = os.environ.get("SONDE_CACHE") or os.environ.get("XDG_CACHE_HOME")
