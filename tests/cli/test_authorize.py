@@ -9,9 +9,7 @@ import pytest
 from sonde.cli.main import main
 from tests.policy.conftest import ssh_keys  # noqa: F401 - a fixture
 from tests.policy.keys import public
-from tests.policy.office import needs_policy_files
 
-pytestmark = needs_policy_files
 POLICY = """\
 schema = 1
 version = 1

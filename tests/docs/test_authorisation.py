@@ -10,13 +10,11 @@ from pathlib import Path
 
 from sonde.policy.authorisation import REQUIRED, SCOPE, TOP
 from tests.policy.keys import needs_ssh_keygen
-from tests.policy.office import needs_policy_files
 
 PAGE = (Path(__file__).parents[2] / "docs/authorisation.md").read_text(encoding="utf-8")
 SOURCES = Path(__file__).parents[2] / "src"
 
 
-@needs_policy_files
 @needs_ssh_keygen
 def test_the_worked_example_runs(tmp_path: Path) -> None:
     blocks = re.findall(r"```sh\n(.*?)```", PAGE, re.DOTALL)

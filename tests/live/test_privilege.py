@@ -38,6 +38,7 @@ def test_only_named_folders_can_be_written_and_no_program_is_started(tmp_path: P
     forbidden.mkdir()
     text = CONFINED.format(allowed=str(allowed), forbidden=str(forbidden))
     done = subprocess.run([sys.executable, "-c", text], capture_output=True, text=True, env=environment())
+    assert (done.returncode, done.stderr) == (0, "")
     if not done.stdout:
         pytest.skip("this kernel has no Landlock")  # /bin/true was started instead
     landlock, capabilities, wrote, started, rights = done.stdout.strip().split(" | ")

@@ -4,15 +4,6 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from ipaddress import IPv4Network, IPv6Network, ip_network
 
-import pytest
-
-import sonde.policy
-
-#: Commands name a policy by its file.
-needs_policy_files = pytest.mark.skipif(
-    not hasattr(sonde.policy, "read_octets"), reason="policies are not read from files yet"
-)
-
 NOW = datetime(2026, 7, 1, 12, tzinfo=UTC)
 RECIPIENT = "age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p"  # from age's README
 CAPTURE = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"  # SHA-256 of "test"

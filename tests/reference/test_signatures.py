@@ -96,7 +96,7 @@ def test_the_surest_decides() -> None:
         assert decided is None or decided.name in names
 
 
-@pytest.mark.skipif(INTERPRETED, reason="what is compared is compiled code with the twin")
+@pytest.mark.compiled
 def test_the_twin_knows_every_sample() -> None:
     data = {protocol.name for protocol in BY_DATA}
     for sample in SAMPLES:

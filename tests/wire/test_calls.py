@@ -68,30 +68,6 @@ def test_a_call_is_repeated_where_it_stands(interpreted: bool) -> None:
     assert others.tolist() == [2, 6, 6, 0, 0, 0, 0, 0]
 
 
-@pytest.mark.parametrize("interpreted", [False, True])
-def test_calls_with_the_same_arguments_are_laid_out_once_and_others_anew(interpreted: bool) -> None:
-    numbers, others, laid = np.zeros(16, np.int64), np.zeros(8, np.int64), {}
-    with interpreting(is_wanted=interpreted):
-        for round_ in ((numbers, 5), (numbers, 5), (others, 5), (numbers, 5), (numbers, 6)):
-            calls = Calls(laid)
-            calls.add_same(append, *round_)
-            calls.add_same(append, *round_)  # twice in a row, as one call that is repeated
-            calls.run(refuse)
-    assert numbers.tolist() == [8, 5, 5, 5, 5, 5, 5, 6, 6, 0, 0, 0, 0, 0, 0, 0]
-    assert others.tolist() == [2, 5, 5, 0, 0, 0, 0, 0]
-
-
-@pytest.mark.compiled
-def test_a_call_is_laid_out_anew_where_one_argument_is_another() -> None:
-    first, second, laid = np.zeros(8, np.int64), np.zeros(8, np.int64), {}
-    places = []
-    for numbers in (first, first, second):
-        calls = Calls(laid)
-        calls.add_same(append, numbers, 1)
-        places.append(calls.places[1])
-    assert places[0] == places[1] != places[2]
-
-
 def test_no_calls_are_no_fault() -> None:
     Calls().run(refuse)
 

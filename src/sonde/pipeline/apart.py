@@ -193,7 +193,7 @@ class Teller:
         for made in yields:
             counts = {
                 "drops": made.drops.tolist(), "faults": made.faults, "frames": made.frames, "octets": made.octets,
-                "last_ns": made.last_ns, "lane": made.lane, "is_last": made.is_last,
+                "last_ns": made.last_ns, "lane": made.lane,
             }  # fmt: skip
             whole = [self._batch(batch) for batch in made.batches if batch.tray is None]
             trays = [self._tray(batch, batch.tray) for batch in made.batches if batch.tray is not None]

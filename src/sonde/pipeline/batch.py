@@ -64,7 +64,6 @@ class Yield:
     octets: int = 0
     last_ns: int = 0
     lane: int = 0
-    is_last: bool = False  # of this lane: all that it kept is in it
 
 
 __all__ = ["NO_TEXT", "Batch", "Yield", "room_of_own", "tray_of"]

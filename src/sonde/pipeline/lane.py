@@ -68,7 +68,7 @@ from sonde.table.out import (
 from sonde.table.packets import DROPS, FRAGMENT_INCOMPLETE, INTERNAL, PACKET
 from sonde.table.streams import AHEAD, AHEAD_REFUSED, HELD_REFUSED, NO_STREAM, TOO_LONG, new_streams
 from sonde.table.turns import AGAIN, TURN
-from sonde.wire import Call, Calls, Compilers, Kernel, Laid, Meanwhile, Rows, Task, Wire, forget, interpreting
+from sonde.wire import Call, Calls, Compilers, Kernel, Meanwhile, Rows, Task, Wire, forget, interpreting
 
 STREAM_BUDGET = 64 << 20  # octets held back for all streams of a lane
 MOST_STREAMS = 1 << 18  # flows under inspection at the same time
@@ -167,7 +167,6 @@ class Lane:
         self.named = np.ascontiguousarray(plan.by_ip_protocol, np.int64), plan.by_tunnel.astype(np.int64)
         self.compilers = Compilers((), 0)
         self.largest = 0  # block so far
-        self.laid: dict[Kernel[..., Any], Laid] = {}
         self.desks = [self._desk(dissector) for dissector in plan.dissectors]
         self.keep_place = {carry_frames, self.identify}
         self.keep_place |= {kernel for desk in self.desks for kernel in (desk.drivers.read, desk.drivers.finish)}
@@ -271,14 +270,14 @@ class Lane:
         self._begin(4 * len(frames))
         # Blocks of a file are alike; on the wire a large one follows a small one when a burst comes.
         self.largest = max(self.largest, len(frames), BLOCK_FRAMES if now_ns else 0)
-        calls = Calls(self.laid)
+        calls = Calls()
         calls.add(carry_frames, wire, frames, first, CARRIED_AT_ONCE, self.shard, self.turns)
         self._add_identify(calls, wire)
         for _ in range(CARRIED_AT_ONCE, len(frames), CARRIED_AT_ONCE):
             calls.repeat(0)
             calls.repeat(1)
-        calls.add_same(make_room, shard.flows, self.largest)
-        calls.add_same(sweep_flows, shard.flows, now_ns, shard.limits)
+        calls.add(make_room, shard.flows, self.largest)
+        calls.add(sweep_flows, shard.flows, now_ns, shard.limits)
         self._add_rest(calls, wire)
         made.drops[INTERNAL] += self._run(calls, made)[carry_frames.name]
         return self._read(wire, made)
@@ -295,14 +294,13 @@ class Lane:
             made = Yield([], np.zeros(len(DROPS), np.int64), lane=self.number)
             self._begin(0)
             ended, nothing = np.sort(slots[first : first + ENDED_AT_ONCE]), np.zeros(1, np.uint8)
-            calls = Calls(self.laid)
+            calls = Calls()
             calls.add(end_flows, shard.flows, ended, FORCED_END, latest, shard.limits)
             self._add_rest(calls, nothing)
             self._run(calls, made)
             made = self._read(nothing, made)
             if first + ENDED_AT_ONCE >= len(slots):
                 self._hand_all_over(made)
-                made.is_last = True
             yield made
 
     def _begin(self, turns: int) -> None:
@@ -326,9 +324,9 @@ class Lane:
     def _add_rest(self, calls: Calls, wire: Wire) -> None:
         """Have ended flows show what waits, identify the last turns, and put all in the order of dissectors."""
         shard = self.shard
-        calls.add_same(flush_ended, shard.flows, shard.streams, self.scratch, self.turns, shard.chosen)
+        calls.add(flush_ended, shard.flows, shard.streams, self.scratch, self.turns, shard.chosen)
         self._add_identify(calls, wire)
-        calls.add_same(group_turns, self.results, self.starts, self.octets, self.order)
+        calls.add(group_turns, self.results, self.starts, self.octets, self.order)
 
     def _read(self, wire: Wire, made: Yield) -> Yield:
         """Dissect what was identified, close what ended, and gather what is done."""
@@ -369,14 +367,14 @@ class Lane:
     def _identify_again(self, wire: Wire, turns: Rows, made: Yield) -> None:
         """Route turns in which another protocol began."""
         self.results.count[ROUTED] = self.results.count[IDENTIFIED] = 0
-        shard, given, calls = self.shard, np.array([len(turns)], np.int64), Calls(self.laid)
+        shard, given, calls = self.shard, np.array([len(turns)], np.int64), Calls()
         calls.add(self.identify, wire, turns, given, shard.streams, shard.flows, self.plan.matcher, self.results)
-        calls.add_same(group_turns, self.results, self.starts, self.octets, self.order)
+        calls.add(group_turns, self.results, self.starts, self.octets, self.order)
         self._run(calls, made)
 
     def _dissect(self, wire: Wire, routed: Rows, made: Yield) -> None:
         """Have each dissector read its turns; then put the streams of ended flows in the order of dissectors."""
-        flows, streams, order, calls = self.shard.flows, self.shard.streams, self.order, Calls(self.laid)
+        flows, streams, order, calls = self.shard.flows, self.shard.streams, self.order, Calls()
         starts, octets = self.starts.tolist(), self.octets.tolist()
         needed = [place for place, desk in enumerate(self.desks) if starts[desk.number] < starts[desk.number + 1]]
         for place in needed:
@@ -393,7 +391,7 @@ class Lane:
             self._call(calls, desk, made, desk.drivers.read, wire, routed, mine, desk.conns, streams, desk.out)
         if len(self.ended_order) < flows.count[ENDED]:
             self.ended_order = np.empty(int(flows.count[ENDED]), np.int64)
-        calls.add_same(group_ended, flows, streams, self.ended_starts, self.ended_order)
+        calls.add(group_ended, flows, streams, self.ended_starts, self.ended_order)
         self._run(calls, made)
 
     def _call(self, calls: Calls, desk: Desk, made: Yield, *call: Any) -> None:  # noqa: ANN401
@@ -432,7 +430,7 @@ class Lane:
 
     def _gather(self, made: Yield) -> None:
         """Take the closed rows of all dissectors, let their names tell applications, and take ended flows."""
-        flows, streams, calls = self.shard.flows, self.shard.streams, Calls(self.laid)
+        flows, streams, calls = self.shard.flows, self.shard.streams, Calls()
         for desk in self.desks:
             for place, pool in enumerate(desk.pools):
                 if pool.count[DONE]:
@@ -441,8 +439,8 @@ class Lane:
         if self.flow_tray.left < ended:
             self._hand_flows_over(made)
             self.flow_tray = self._new_tray(FlowRecord, None, ended)
-        calls.add_same(close_ended, flows, streams)
-        calls.add_same(take_ended, flows, self.flow_rows, self.named, self.flow_tray.room)
+        calls.add(close_ended, flows, streams)
+        calls.add(take_ended, flows, self.flow_rows, self.named, self.flow_tray.room)
         self._run(calls, made)
         if self.prompt or len(self.flow_tray) >= self.enough_rows:
             self._hand_flows_over(made)

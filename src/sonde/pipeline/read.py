@@ -192,21 +192,13 @@ def read_captures(
         with Behind(open_sink(form, prepared.aside, schemas)) as sink:
             recorder = Recorder(plan, sink, keeper)
 
-            at_work = plan.lanes
-
-            def consume(made: Yield) -> None:
-                nonlocal at_work
-                recorder.consume(made)
-                at_work -= made.is_last
-
             def settle() -> None:
-                if at_work:  # what lanes kept to the end is of many tables, and `finish` does those side by side
-                    recorder.settle()
+                recorder.settle()
                 if audit is not None:
                     audit.beat()
 
             totals = Totals()
-            take_all(carried.blocks(totals, progress), totals, consume, settle)
+            take_all(carried.blocks(totals, progress), totals, recorder.consume, settle)
             recorder.finish()
             totals.bounds |= {"messages_given_up": recorder.mail.given_up, **recorder.losses.lost}
             totals.faults += sorted(recorder.losses.faults)

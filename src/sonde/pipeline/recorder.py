@@ -116,7 +116,7 @@ class Recorder:
                 work()
             return
         with ThreadPoolExecutor(os.cpu_count() or 1) as pool:  # the lanes are through: their cores are free
-            for done in [pool.submit(work) for work in reversed([*works])]:  # messages first: they take longest
+            for done in [pool.submit(work) for work in works]:
                 done.result()
 
     def _last_works(self) -> Iterator[Callable[[], None]]:

@@ -1,6 +1,6 @@
 """Octets: bounded reads, hashing, digests, checksums, and the kernel decorator."""
 
-from sonde.wire.calls import FAULTS, Calls, Laid
+from sonde.wire.calls import FAULTS, Calls
 from sonde.wire.compilers import Call, Compilers, Task, die_with
 from sonde.wire.jit import (
     INTERPRETED,
@@ -61,7 +61,6 @@ __all__ = [
     "Ints",
     "Kernel",
     "KernelFault",
-    "Laid",
     "LazyKernel",
     "Meanwhile",
     "Row",

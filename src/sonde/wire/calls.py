@@ -12,7 +12,6 @@ takes some fifty calls, and waiting took a fifth of a lane's time.
 import ctypes
 from array import array
 from collections.abc import Callable
-from operator import is_
 from typing import Any
 
 import numpy as np
@@ -42,18 +41,11 @@ def call_all(calls: Ints, first: Int) -> Int:
     return len(calls) // PAIR
 
 
-Laid = tuple[tuple[Any, ...], Machine, "array[int]", int]  # arguments, machine code, and words with their place
-
-
 class Calls:
-    """Calls of kernels in order; for one thread, and to be run once.
+    """Calls of kernels in order; for one thread, and to be run once."""
 
-    `laid` has the last call of each kernel that `add_same` added, for that thread to use again.
-    """
-
-    def __init__(self, laid: "dict[Kernel[..., Any], Laid] | None" = None) -> None:
+    def __init__(self) -> None:
         """Begin without any."""
-        self.laid = {} if laid is None else laid
         self.made: list[tuple[Kernel[..., Any], tuple[Any, ...]]] = []
         self.machines: list[tuple[Machine, array[int]]] = []
         self.places = array("q")
@@ -62,22 +54,9 @@ class Calls:
         """Append a call; its machine code is fetched, or made, now."""
         self.made.append((of, args))
         if not (INTERPRETED or here.interprets):
-            self._append(*of.lay_out(args))
-
-    def add_same(self, of: Kernel[..., Any], *args: Any) -> None:  # noqa: ANN401 - what kernels take
-        """Append a call whose arguments are, mostly, the very objects of the last such call; they are kept for it."""
-        if INTERPRETED or here.interprets:
-            self.made.append((of, args))
-            return
-        last = self.laid.get(of)
-        if last is None or len(last[0]) != len(args) or not all(map(is_, last[0], args)):
-            last = self.laid[of] = args, *of.lay_out(args)
-        self.made.append((of, args))
-        self._append(*last[1:])
-
-    def _append(self, machine: Machine, words: "array[int]", base: int) -> None:
-        self.machines.append((machine, words))
-        self.places.extend((machine.address, base))
+            machine, words, base = of.lay_out(args)
+            self.machines.append((machine, words))
+            self.places.extend((machine.address, base))
 
     def repeat(self, number: int) -> None:
         """Append a call that was added before, by its number: its arguments are laid out once."""
@@ -112,4 +91,4 @@ def _interpret(of: Kernel[..., Any], args: tuple[Any, ...]) -> Exception | None:
     return None
 
 
-__all__ = ["FAULTS", "Calls", "Laid"]
+__all__ = ["FAULTS", "Calls"]
