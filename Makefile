@@ -4,6 +4,7 @@ PYTHON ?= $(shell for each in python3 python3.11 python3.12 python3.13 python; d
 	"$$each" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo "$$each" && break; done)
 BIN := .venv/bin
 EXAMPLE := examples/first-look.pcapng
+USERS_CACHE := $(SONDE_CACHE)
 # Machine code is kept here between runs, whatever the home folder allows.
 export SONDE_CACHE ?= $(CURDIR)/.cache
 
@@ -24,6 +25,8 @@ help:  ## List the recipes
 	@$(BIN)/python -m compileall -q src
 	@touch $@
 
+# Where it is kept for who goes on with `.venv/bin/sonde read`: else that would compile once more.
+run: export SONDE_CACHE := $(USERS_CACHE)
 run: .venv/stamp  ## Read the example capture, show the summary and ask one question
 	@rm -rf build/first-look.sonde
 	$(BIN)/sonde read $(EXAMPLE) --output build/first-look.sonde
