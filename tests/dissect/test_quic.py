@@ -4,24 +4,14 @@ import ssl
 from itertools import pairwise
 
 import pytest
-from cryptography.hazmat.primitives import hashes, hmac
-from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
 
 from sonde.dissect.quic import DISSECTOR, identify
 from sonde.schema import Verdict
 from tests.bench import Sample, trial
+from tests.dissect.quic_maker import DCID, SERVER, VERSION_2, seal
 from tests.dissect.tls_maker import NAME, handshake, handshake_messages
 
-SALTS = {
-    1: "38762cf7f55934b34d179ae6a4c80cadccbb7f0a",
-    0x6B3343CF: "0dede3def700a6db819381be6e269dcbf9bd2ed9",
-    0xFF00001D: "afbfec289993d24c9e9786f19c6111e04390a899",
-}
-VERSION_2 = 0x6B3343CF
-DCID = bytes.fromhex("8394c8f03e515708")  # RFC 9001 appendix A
-SCID, SERVER = b"\1\2\3", b"\xf0\x67\xa5\x50\x2a\x42\x62\xb5"
+SCID = b"\1\2\3"
 # The CRYPTO frame of appendix A.2: a ClientHello for example.com.
 CLIENT_FRAME = bytes.fromhex(
     "060040f1010000ed0303ebf8fa56f12939b9584a3896472ec40bb863cfd3e868"
@@ -40,33 +30,6 @@ SERVER_FRAMES = bytes.fromhex(
     "0d89690b84d08a60993c144eca684d1081287c834d5311bcf32bb9da1a002b00"
     "020304"
 )
-
-
-def expand(secret: bytes, label: str, length: int) -> bytes:
-    named = b"tls13 " + label.encode()
-    info = length.to_bytes(2, "big") + bytes([len(named)]) + named + b"\0"
-    return HKDFExpand(hashes.SHA256(), length, info).derive(secret)
-
-
-def seal(frames: bytes, *, server: bool = False, version: int = 1, number: int = 0, size: int = 4,
-         dcid: bytes = DCID, header: tuple[bytes, bytes] | None = None, token: bytes = b"") -> bytes:  # fmt: skip
-    """Seal an Initial packet, as RFC 9001 §5 says."""
-    mac = hmac.HMAC(bytes.fromhex(SALTS[version]), hashes.SHA256())
-    mac.update(dcid)
-    secret = expand(mac.finalize(), "server in" if server else "client in", 32)
-    prefix = "quicv2" if version == VERSION_2 else "quic"
-    key, iv, hp = (expand(secret, f"{prefix} {part}", length) for part, length in (("key", 16), ("iv", 12), ("hp", 16)))
-    to, source = header or ((b"", SERVER) if server else (dcid, b""))
-    kind = 0xD0 if version == VERSION_2 else 0xC0
-    head = bytes([kind | size - 1]) + version.to_bytes(4, "big") + bytes([len(to)]) + to + bytes([len(source)]) + source
-    head += bytes([len(token)]) + token + (0x4000 | len(frames) + size + 16).to_bytes(2, "big")
-    counted = number.to_bytes(size, "big")
-    nonce = (int.from_bytes(iv, "big") ^ number).to_bytes(12, "big")
-    sealed = AESGCM(key).encrypt(nonce, frames, head + counted)
-    sample = (counted + sealed)[4:20]
-    mask = Cipher(algorithms.AES(hp), modes.ECB()).encryptor().update(sample)
-    head = bytes([head[0] ^ mask[0] & 0x0F]) + head[1:]
-    return head + bytes(a ^ b for a, b in zip(counted, mask[1:], strict=False)) + sealed
 
 
 CLIENT = seal(CLIENT_FRAME.ljust(1162, b"\0"), number=2)
@@ -102,11 +65,25 @@ def test_packets_of_the_appendix() -> None:
     assert hello["ja4"].startswith("q13d0211an_")
 
 
-@pytest.mark.parametrize(("version", "name"), [(VERSION_2, "quicv2"), (0xFF00001D, "draft-29")])
+@pytest.mark.parametrize(
+    ("version", "name"),
+    [
+        (VERSION_2, "quicv2"), (0xFF00001D, "draft-29"), (0xFF000017, "draft-23"), (0xFF000016, "draft-22"),
+        (0xFACEB001, "mvfst-22"), (0xFACEB00E, "mvfst-experimental"), (0x54303530, "T050"), (0x54303531, "T051"),
+    ],
+)  # fmt: skip
 def test_other_versions_have_other_keys(version: int, name: str) -> None:
     frames = CLIENT_FRAME.ljust(1162, b"\0")
     (row,) = read([(0, seal(frames, version=version)), (1, seal(SERVER_FRAMES, server=True, version=version))])["quic"]
     assert (row["version"], row["server_name"], row["history"]) == (name, "example.com", "ISis")
+
+
+def test_google_numbers_its_crypto_frames_otherwise_and_nobody_else_may() -> None:
+    frames = b"\x08" + CLIENT_FRAME[1:].ljust(1161, b"\0")
+    (row,) = read([(0, seal(frames, version=0x54303530))])["quic"]
+    assert (row["version"], row["server_name"], row["anomaly"]) == ("T050", "example.com", [])
+    (row,) = read([(0, seal(frames))])["quic"]
+    assert (row["server_name"], row["anomaly"]) == (None, ["undecryptable"])
 
 
 def test_server_may_answer_in_another_version() -> None:

@@ -1,4 +1,6 @@
-"""QUIC versions 1 and 2 and the late drafts (RFC 9000, RFC 9001, RFC 9369): packets until the hellos are known.
+"""QUIC versions 1 and 2 (RFC 9000, RFC 9001, RFC 9369) and what came before: packets until the hellos are known.
+
+The drafts from 22 on, Facebook's versions, and Google's T050 and T051, which are drafts by other names.
 
 One row for each connection attempt, as far as its headers and Initial packets tell, and
 one row of `tls` for the hellos. Not read: whatever is protected with keys that not
@@ -18,7 +20,23 @@ import numpy as np
 
 from sonde.dissect.api import Dissector, Outs, places, state
 from sonde.dissect.handshake.derive import complete_sessions
-from sonde.dissect.handshake.initial_keys import KEYS, derive_keys, open_initial, salt_of
+from sonde.dissect.handshake.initial_keys import (
+    KEYS,
+    MVFST_22,
+    MVFST_27,
+    MVFST_TRIAL,
+    T050,
+    T051,
+    TAG,
+    VERSION_2,
+    body_of,
+    derive_keys,
+    ids_end,
+    keep_id,
+    open_initial,
+    salt_of,
+    varint,
+)
 from sonde.dissect.handshake.messages import take_client_hello, take_server_hello
 from sonde.dissect.handshake.pieces import hold_piece, release_pieces
 from sonde.dissect.handshake.record import (
@@ -67,7 +85,6 @@ UNDECRYPTABLE = 1 << (OWN_ANOMALY + len(ANOMALIES))
 MAX_COALESCED = 16  # packets of one datagram
 MAX_FRAMES = 256  # of one packet
 MAX_RANGES = 256  # of one ACK frame
-MAX_ID = 20  # octets of a connection id (RFC 9000 §17.2)
 MAX_HISTORY = 100  # letters, as in Zeek
 MOST_SHORT_HEADERS = 4096  # then the flow is let go
 HELLO_ROOM = 4096  # octets of a hello whose pieces come apart
@@ -75,11 +92,11 @@ SMALLEST_FIRST = 1200  # octets of a client's first datagram (RFC 9000 §14.1)
 LONG_HEADER, FIXED_BIT = 0x80, 0x40
 INITIAL, ZERO_RTT, HANDSHAKE, RETRY = range(4)  # as version 1 numbers them
 PADDING, PING, ACK, ACK_ECN, CRYPTO, CLOSE = 0, 1, 2, 3, 6, 0x1C
-TAG = 16
-VERSION_2 = 0x6B3343CF
+GOOGLES_CRYPTO = 8  # no other version may have a STREAM frame there (RFC 9000 §12.4)
 LETTER = octets_of("izhr")
 HELLO, SHORT, DISCARDED, CLOSED, UNHANDLED = (np.int64(ord(letter)) for letter in "soxcu")
-VERSIONS = {1: "1", VERSION_2: "quicv2", 0xFACEB002: "mvfst-27"}
+VERSIONS = {1: "1", VERSION_2: "quicv2", T050: "T050", T051: "T051"}
+VERSIONS.update({MVFST_22: "mvfst-22", MVFST_27: "mvfst-27", MVFST_TRIAL: "mvfst-experimental"})
 VERSIONS.update({0xFF000000 | draft: f"draft-{draft}" for draft in range(22, 35)})
 QuicVersion = Annotated[int, Kind("code", "i8", ABSENT, "dictionary", VERSIONS, "unknown-{:x}")]
 
@@ -122,32 +139,6 @@ QUIC_STATE = state(
 
 
 @kernel
-def varint(wire: Wire, at: Int, end: Int) -> tuple[Int, Int]:
-    """Read a number of variable length (RFC 9000 §16): value and end, or -1 where it is cut."""
-    if at < 0 or at >= end:
-        return np.int64(-1), np.int64(-1)
-    size = 1 << (u8(wire, at) >> 6)
-    if end - at < size:
-        return np.int64(-1), np.int64(-1)
-    value = u8(wire, at) & 0x3F
-    for place in range(at + 1, at + size):
-        value = value << 8 | u8(wire, place)
-    return value, at + size
-
-
-@kernel
-def ids_end(octets: Wire, at: Int, end: Int) -> Int:
-    """Give where the two connection ids of a long header end, or -1."""
-    if end - at < 7 or u8(octets, at + 5) > MAX_ID:
-        return -1
-    place = at + 6 + u8(octets, at + 5)
-    if place >= end or u8(octets, place) > MAX_ID:
-        return -1
-    stop = place + 1 + u8(octets, place)
-    return stop if stop <= end else -1
-
-
-@kernel
 def kind_of(octets: Wire, at: Int, version: Int) -> Int:
     """Give the type of a long header as version 1 numbers it (RFC 9369 §3.2)."""
     kind = u8(octets, at) >> 4 & 3
@@ -174,10 +165,7 @@ def identify(octets: Wire, at: Int, end: Int, hint: Int) -> Verdict:
     kind = kind_of(octets, at, version)
     if kind == RETRY:
         return Verdict.YES if end - place > TAG and hint & FROM_RESP else Verdict.MAYBE
-    if kind == INITIAL:
-        token, place = varint(octets, place, end)
-        place = place + token if place >= 0 and token <= end - place else -1
-    length, place = varint(octets, place, end)
+    place, length = body_of(octets, place, end, kind == INITIAL)
     return Verdict.YES if place >= 0 and TAG < length <= end - place else Verdict.NO
 
 
@@ -221,10 +209,7 @@ def read_packet(octets: Wire, at: Int, end: Int, conn: Row, turn: Row, out: Outs
         return end
     kind, stop, body = kind_of(octets, at, version), end, place
     if kind != RETRY:
-        if kind == INITIAL:
-            token, body = varint(octets, place, end)
-            body = body + token if body >= 0 and token <= end - body else -1
-        length, body = varint(octets, body, end)
+        body, length = body_of(octets, place, end, kind == INITIAL)
         if body < 0 or length > end - body + np.int64(turn["missing"]):
             return end
         stop = body + length
@@ -266,9 +251,7 @@ def begin_row(octets: Wire, at: Int, version: Int, conn: Row, turn: Row, out: Ou
     if conn["version"] != version:
         # New keys: the first packet, or a version that the server chose (RFC 9368 §2.1).
         if conn["version"] == -1:
-            for offset in range(u8(octets, at + 5)):
-                conn["keys"]["id"][offset] = octets[at + 6 + offset]
-            conn["keys"]["id_length"] = u8(octets, at + 5)
+            keep_id(octets, at, conn["keys"])
         conn["version"] = version
         conn["keys"]["ready"] = 0
 
@@ -324,7 +307,7 @@ def read_initial(octets: Wire, at: Int, body: Int, stop: Int, conn: Row, turn: R
     """Open an Initial packet and read its frames."""
     side, keys = np.int64(turn["side"]), conn["keys"]
     if keys["ready"] == 0:
-        derive_keys(keys, np.int64(conn["version"]), conn["session"]["digest"], conn["session"]["words"])
+        derive_keys(keys, salt_of(np.int64(conn["version"])), conn["session"]["digest"], conn["session"]["words"])
     text, begun = out.tls.text, out.tls.count[TEXT]
     if stop - body < 4 + TAG or len(text) - begun < stop - body:
         return
@@ -352,7 +335,7 @@ def read_frames(place: Int, end: Int, conn: Row, turn: Row, out: Outs) -> bool:
         kind = u8(text, place)
         if kind == ACK or kind == ACK_ECN:
             place = ack_end(text, place + 1, end, kind)
-        elif kind == CRYPTO:
+        elif kind == CRYPTO or (kind == GOOGLES_CRYPTO and (conn["version"] == T050 or conn["version"] == T051)):
             offset, place = varint(text, place + 1, end)
             length, place = varint(text, place, end)
             if place < 0 or length > end - place:
