@@ -131,6 +131,25 @@ def test_some_answers_have_no_body_whatever_they_say(code: bytes) -> None:
     assert [row["status_code"] for row in rows] == [int(code[:3]), 200]
 
 
+@pytest.mark.parametrize(
+    ("line", "version"),
+    [
+        (b"HTTP/1.01 200 OK", None), (b"HTTP/1.10 200 OK", None), (b"HTTP/1\0.1 200 OK", None),
+        (b"HTTP/ 200 OK", None), (b"HTTP/1.1 200\0 OK", "1.1"),
+    ],
+)  # fmt: skip
+def test_what_clients_take_for_a_status_line_answers_and_is_odd(line: bytes, version: str | None) -> None:
+    (row,) = read((0, GET), (1, line + OK[OK.index(b"\r\n") :]))
+    assert (row["status_code"], row["response_body_len"], row["anomaly"]) == (200, 51, ["odd_status_line"])
+    assert (row["version"], row["status_msg"][-2:]) == (version, "OK")
+
+
+@pytest.mark.parametrize("line", [b"HTTP/1.1 2000 OK", b"HTTP/1.1 OK", b"HTTP/1.1", b"HTTP/", b"HTTP/1.1 99"])
+def test_a_status_line_without_a_status_answers_nothing(line: bytes) -> None:
+    (row,) = read((0, GET), (1, line + b"\r\n\r\n"), suffix=b"9" * 8)
+    assert (row["status_code"], row["anomaly"]) == (None, ["unanswered"])
+
+
 def test_interim_answers_leave_their_code() -> None:
     (row,) = read(*EXCHANGES["interim"])
     assert (row["info_code"], row["info_msg"], row["status_code"]) == (100, "Continue", 200)

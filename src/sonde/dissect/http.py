@@ -52,6 +52,7 @@ from sonde.dissect.body.lines import (
     NO_COLON,
     NO_VERSION,
     NOT_A_MESSAGE,
+    ODD_STATUS_LINE,
     PROXIED,
     QUESTION,
     RARE_METHOD,
@@ -74,7 +75,7 @@ from sonde.dissect.body.lines import (
     version_of,
     word_of,
 )  # fmt: skip
-from sonde.schema import FROM_RESP, OWN_PORT, Protocol, Verdict
+from sonde.schema import ABSENT, FROM_RESP, OWN_PORT, Protocol, Verdict
 from sonde.table.out import GAP, TRUNCATED, UNANSWERED, UNASKED, close_row, open_row
 from sonde.wire import Int, Row, Wire, find, kernel, octets, starts_folded
 
@@ -321,7 +322,9 @@ def start_message(wire: Wire, at: Int, end: Int, conn: Row, turn: Row, out: Out)
     at = skip_blanks(wire, at, end)
     role = np.int64(conn["role"][side])
     good = False
-    if role != ASKS and version_of(wire, at, min(end, at + 8)) > 0:
+    # Clients take a version for one that is none ("HTTP/1.01"): where an answer is due, so do we.
+    due = role == ANSWERS and starts_folded(wire, at, end, HTTP_SLASH)
+    if role != ASKS and (due or version_of(wire, at, min(end, at + 8)) > 0):
         role = ANSWERS
         good = read_status(wire, at, end, conn, turn, out)
     elif role != ANSWERS:
@@ -423,12 +426,15 @@ def read_request(wire: Wire, at: Int, end: Int, conn: Row, turn: Row, out: Out) 
 @kernel
 def read_status(wire: Wire, at: Int, end: Int, conn: Row, turn: Row, out: Out) -> bool:
     """Read a status line (RFC 9112 §4) into the row that waits longest."""
-    version = version_of(wire, at, at + 8)
-    first = skip_blanks(wire, at + 8, end)
+    version, past = version_of(wire, at, min(end, at + 8)), at + len(HTTP_SLASH)
+    while past < end and not is_blank(wire[past]):
+        past += 1
+    first = skip_blanks(wire, past, end)
     stop = min(end, first + 3)
     status = read_decimal(wire, first, stop, 999)
-    if status < 100 or (stop < end and not is_blank(wire[stop])):
+    if status < 100 or (stop < end and wire[stop] > SP):
         return False
+    odd = version == 0 or past != at + 8 or (stop < end and not is_blank(wire[stop]))
     side = np.int64(turn["side"])
     conn["status"] = status
     asked = conn["pending"] > 0
@@ -439,7 +445,9 @@ def read_status(wire: Wire, at: Int, end: Int, conn: Row, turn: Row, out: Out) -
         take_pending(conn)
     conn["row"][side] = row
     record = out.rows[row]
-    record["version"] = version
+    if odd:
+        record["anomaly"] |= np.uint64(ODD_STATUS_LINE)
+    record["version"] = version if past == at + 8 and version > 0 else ABSENT
     record["status_code"] = status
     if asked:
         record["response_after"] = turn["ts"] - record["ts"]

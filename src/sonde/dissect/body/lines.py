@@ -43,10 +43,11 @@ ANOMALIES = (
     "too_many_pending",
     "not_a_message",
     "body_incomplete",
+    "odd_status_line",
 )
 (
     BARE_LF, FOLDED, SPACE_BEFORE_COLON, NO_COLON, UNKNOWN_METHOD, NO_VERSION, BAD_CHUNK, TWO_FRAMINGS,
-    BAD_LENGTH, TOO_MANY_PENDING, NOT_A_MESSAGE, BODY_INCOMPLETE,
+    BAD_LENGTH, TOO_MANY_PENDING, NOT_A_MESSAGE, BODY_INCOMPLETE, ODD_STATUS_LINE,
 ) = (1 << (OWN_ANOMALY + bit) for bit in range(len(ANOMALIES)))  # fmt: skip
 
 # Words that mean something, in lower case: header names and methods.
