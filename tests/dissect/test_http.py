@@ -132,22 +132,48 @@ def test_some_answers_have_no_body_whatever_they_say(code: bytes) -> None:
 
 
 @pytest.mark.parametrize(
-    ("line", "version"),
+    ("line", "version", "status"),
     [
-        (b"HTTP/1.01 200 OK", None), (b"HTTP/1.10 200 OK", None), (b"HTTP/1\0.1 200 OK", None),
-        (b"HTTP/ 200 OK", None), (b"HTTP/1.1 200\0 OK", "1.1"),
+        (b"HTTP/1.01 200 OK", None, 200), (b"HTTP/1.10 200 OK", None, 200), (b"HTTP/1\0.1 200 OK", None, 200),
+        (b"HTTP/ 200 OK", None, 200), (b"HTTP/1.1 200\0 OK", "1.1", 200), (b"\0HTTP/1.1 200 OK", "1.1", 200),
+        (b"HTTP/1.1 0200 OK", "1.1", 200), (b"HTTP/1.1 20 OK", "1.1", 20), (b"HTTP/1.1 000 OK", "1.1", 0),
+        (b"HTTP/1.1 2000 OK", "1.1", None), (b"HTTP/1.1 2xx OK", "1.1", None), (b"HTTP/1.1 OK", "1.1", None),
     ],
 )  # fmt: skip
-def test_what_clients_take_for_a_status_line_answers_and_is_odd(line: bytes, version: str | None) -> None:
+def test_what_clients_take_for_a_status_line_answers_and_is_odd(
+    line: bytes, version: str | None, status: int | None
+) -> None:
     (row,) = read((0, GET), (1, line + OK[OK.index(b"\r\n") :]))
-    assert (row["status_code"], row["response_body_len"], row["anomaly"]) == (200, 51, ["odd_status_line"])
+    assert (row["status_code"], row["response_body_len"], row["anomaly"]) == (status, 51, ["odd_status_line"])
     assert (row["version"], row["status_msg"][-2:]) == (version, "OK")
 
 
-@pytest.mark.parametrize("line", [b"HTTP/1.1 2000 OK", b"HTTP/1.1 OK", b"HTTP/1.1", b"HTTP/", b"HTTP/1.1 99"])
-def test_a_status_line_without_a_status_answers_nothing(line: bytes) -> None:
-    (row,) = read((0, GET), (1, line + b"\r\n\r\n"), suffix=b"9" * 8)
-    assert (row["status_code"], row["anomaly"]) == (None, ["unanswered"])
+@pytest.mark.parametrize("line", [b"HTTP/1.1", b"HTTP/1.1\n 200 OK", b"HTTP/", b"HTTP/\r"])
+def test_a_status_line_may_tell_nothing_and_the_body_is_still_seen(line: bytes) -> None:
+    (row,) = read((0, GET), (1, line + OK[OK.index(b"\r\n") :]), suffix=b"9" * 8)
+    assert (row["status_code"], row["response_body_len"]) == (None, 51)
+    assert "odd_status_line" in row["anomaly"]
+
+
+@pytest.mark.parametrize("line", [b"HTTP/1.1 2000 OK", b"HTTP/1.01 200 OK", b"HTTP/1.1", b"HTTP/1.1 99 Low"])
+def test_nothing_odd_begins_a_connection(line: bytes) -> None:
+    state: dict[str, Any] = {}
+    assert read((1, line + b"\r\n\r\n"), conn=state) == []
+    assert state["violated"] == 1
+
+
+@pytest.mark.parametrize(
+    ("head", "length"),
+    [(b"Content-Length: 30\r\nTransfer-Encoding: chunked", 30), (b"Transfer-Encoding: chunked", None)],
+)
+def test_a_body_without_the_chunks_that_are_told_ends_by_its_length_or_with_the_stream(
+    head: bytes, length: int | None
+) -> None:
+    body = b"This is 30 octets of one body."
+    (row,) = read((0, GET), *((1, part) for part in (b"HTTP/1.0 200 OK\r\n" + head + b"\r\n\r\n", body[:1], body[1:])))
+    assert (row["response_body_len"], row["response_length"], row["response_chunked"]) == (30, length, True)
+    assert "bad_chunk" in row["anomaly"]
+    assert ("two_framings" in row["anomaly"]) == (length is not None)
 
 
 def test_interim_answers_leave_their_code() -> None:

@@ -29,6 +29,7 @@ from sonde.dissect.body.framing import (
     WAIT,
     begin_body,
     begin_chunk,
+    leave_chunks,
     settle_message,
     take_body,
     take_framing,
@@ -48,8 +49,11 @@ from sonde.dissect.body.lines import (
     FOLDED,
     HEAD_METHOD,
     HTTP_SLASH,
+    LEAST_STATUS,
     LF,
+    MOST_STATUS,
     NO_COLON,
+    NO_STATUS_LINE,
     NO_VERSION,
     NOT_A_MESSAGE,
     ODD_STATUS_LINE,
@@ -67,15 +71,16 @@ from sonde.dissect.body.lines import (
     drop_blanks,
     find_folded,
     is_blank,
+    is_hex,
     method_end,
-    read_decimal,
     save_text,
     save_url,
     skip_blanks,
+    status_line,
     version_of,
     word_of,
 )  # fmt: skip
-from sonde.schema import ABSENT, FROM_RESP, OWN_PORT, Protocol, Verdict
+from sonde.schema import FROM_RESP, OWN_PORT, Protocol, Verdict
 from sonde.table.out import GAP, TRUNCATED, UNANSWERED, UNASKED, close_row, open_row
 from sonde.wire import Int, Row, Wire, find, kernel, octets, starts_folded
 
@@ -180,6 +185,9 @@ def read_line(wire: Wire, at: Int, end: Int, conn: Row, turn: Row, out: Out) -> 
         if not begin_old_answer(conn, side, out):
             reject(conn, side)
         return at
+    if phase == CHUNK_SIZE and conn["body"][side] == 0 and not is_blank(wire[at]) and not is_hex(wire[at]):
+        leave_chunks(conn, side)
+        return at
     stop = find(wire, at + np.int64(conn["scanned"][side]), end, LF)
     conn["scanned"][side] = end - at if stop < 0 else 0
     if stop < 0:
@@ -281,9 +289,9 @@ def surely_starts(wire: Wire, at: Int, end: Int) -> bool:
 @kernel
 def may_start(wire: Wire, at: Int, end: Int, conn: Row, side: Int) -> bool:
     """Say whether what is at hand can begin a message of this side."""
-    if is_blank(wire[at]):
-        return True
     role = conn["role"][side]
+    if is_blank(wire[at]) or (role == ANSWERS and wire[at] == 0):
+        return True
     if role != ASKS and starts_folded(wire, at, end, HTTP_SLASH[: min(end - at, 5)]):
         return True
     return bool(role != ANSWERS and method_end(wire, at, end) >= 0)
@@ -322,7 +330,9 @@ def start_message(wire: Wire, at: Int, end: Int, conn: Row, turn: Row, out: Out)
     at = skip_blanks(wire, at, end)
     role = np.int64(conn["role"][side])
     good = False
-    # Clients take a version for one that is none ("HTTP/1.01"): where an answer is due, so do we.
+    while role == ANSWERS and at < end and wire[at] == 0:  # as some clients do
+        conn["odd"][side] |= ODD_STATUS_LINE
+        at += 1
     due = role == ANSWERS and starts_folded(wire, at, end, HTTP_SLASH)
     if role != ASKS and (due or version_of(wire, at, min(end, at + 8)) > 0):
         role = ANSWERS
@@ -425,35 +435,28 @@ def read_request(wire: Wire, at: Int, end: Int, conn: Row, turn: Row, out: Out) 
 
 @kernel
 def read_status(wire: Wire, at: Int, end: Int, conn: Row, turn: Row, out: Out) -> bool:
-    """Read a status line (RFC 9112 §4) into the row that waits longest."""
-    version, past = version_of(wire, at, min(end, at + 8)), at + len(HTTP_SLASH)
-    while past < end and not is_blank(wire[past]):
-        past += 1
-    first = skip_blanks(wire, past, end)
-    stop = min(end, first + 3)
-    status = read_decimal(wire, first, stop, 999)
-    if status < 100 or (stop < end and wire[stop] > SP):
-        return False
-    odd = version == 0 or past != at + 8 or (stop < end and not is_blank(wire[stop]))
+    """Read a status line into the row that waits longest."""
     side = np.int64(turn["side"])
-    conn["status"] = status
+    version, status, reason, clean = status_line(wire, at, end, conn["role"][side] == ANSWERS)
+    if status == NO_STATUS_LINE:
+        return False
+    conn["status"] = status if status >= LEAST_STATUS else MOST_STATUS
     asked = conn["pending"] > 0
     if not asked:
         out.rows[new_row(conn, turn, out, PLAIN_REQUEST)]["anomaly"] |= np.uint64(UNASKED)
     row = np.int64(conn["queue"][conn["oldest"]])
-    if status > INTERIM_LAST or status == SWITCHING:
+    interim = LEAST_STATUS <= status <= INTERIM_LAST
+    if not interim or status == SWITCHING:
         take_pending(conn)
     conn["row"][side] = row
     record = out.rows[row]
-    if odd:
+    if not clean:
         record["anomaly"] |= np.uint64(ODD_STATUS_LINE)
-    record["version"] = version if past == at + 8 and version > 0 else ABSENT
-    record["status_code"] = status
+    record["version"], record["status_code"] = version, status
     if asked:
         record["response_after"] = turn["ts"] - record["ts"]
-    reason = skip_blanks(wire, stop, end)
     record["status_msg"] = save_text(wire, reason, drop_blanks(wire, reason, end), record, AT.status_msg, out)
-    if status <= INTERIM_LAST:
+    if interim:
         record["info_code"] = status
         record["info_msg"] = record["status_msg"]
     return True

@@ -68,6 +68,18 @@ def begin_chunk(wire: Wire, at: Int, end: Int, conn: Row, side: Int) -> None:
 
 
 @kernel
+def leave_chunks(conn: Row, side: Int) -> None:
+    """Take a body that is told to be in chunks, and does not begin with one, by its length or to the stream's end.
+
+    Clients do: some where the version is not 1.1 or the header is spelled oddly, and what is said to be in chunks
+    to one who looks on is then a plain file to them (RFC 9112 §6.1, §11.2).
+    """
+    conn["odd"][side] |= BAD_CHUNK
+    conn["chunked"][side] = 0
+    begin_body(conn, side, conn["length"][side] if conn["length"][side] > 0 else ENDLESS)
+
+
+@kernel
 def take_body(wire: Wire, at: Int, end: Int, conn: Row, side: Int) -> Int:
     """Look at a body's first and last octets and pass over the rest; `left` is 0 at its end."""
     left = np.int64(conn["left"][side])

@@ -5,7 +5,7 @@ Values may hold folds (line ends followed by blanks); they are kept without the 
 
 import numpy as np
 
-from sonde.schema import NO_TEXT
+from sonde.schema import ABSENT, NO_TEXT
 from sonde.table.out import (
     CUT,
     LENGTH_BITS,
@@ -29,6 +29,8 @@ MAX_LIST = 4096  # octets of one text list
 CR, LF, SP, TAB = 13, 10, 32, 9
 COLON, SLASH, QUESTION, HASH, AT_SIGN, QUOTE, SEMICOLON = 58, 47, 63, 35, 64, 34, 59
 HTTP_SLASH, ARROW = octets("http/"), octets(" -> ")
+LEAST_STATUS, MOST_STATUS = 100, 999
+NO_STATUS_LINE = -2
 
 ANOMALIES = (
     "bare_lf",
@@ -158,6 +160,35 @@ def version_of(wire: Wire, at: Int, end: Int) -> Int:
 
 
 @kernel
+def status_line(wire: Wire, at: Int, end: Int, due: bool) -> tuple[Int, Int, Int, bool]:
+    """Read a status line (RFC 9112 §4): version, status, where the reason begins, and whether it is as it should be.
+
+    Version and status are ABSENT where they cannot be told. Clients take "HTTP/1.01", "20" or a
+    line without status for an answer: where one is due, all are. Else the status is -2 for a
+    line that is none.
+    """
+    version, past = version_of(wire, at, min(end, at + 8)), at + len(HTTP_SLASH)
+    while past < end and not is_blank(wire[past]):
+        past += 1
+    first = skip_blanks(wire, past, end)
+    stop = first
+    while stop < end and 48 <= wire[stop] <= 57:
+        stop += 1
+    proper = version > 0 and past == at + 8
+    if not proper:
+        version = np.int64(ABSENT)
+    status, glued = read_decimal(wire, first, stop, MOST_STATUS), stop < end and wire[stop] > SP
+    clean = proper and stop - first == 3 and status >= LEAST_STATUS and (stop == end or is_blank(wire[stop]))
+    if not due and not clean:
+        return version, np.int64(NO_STATUS_LINE), first, False
+    if status < 0 or glued:
+        return version, np.int64(ABSENT), first, False
+    while stop < end and wire[stop] <= SP:
+        stop += 1
+    return version, np.int64(status), stop, bool(clean)
+
+
+@kernel
 def method_end(wire: Wire, at: Int, end: Int) -> Int:
     """Give where the token that begins a request line ends.
 
@@ -200,15 +231,18 @@ def read_decimal(wire: Wire, at: Int, end: Int, most: Int) -> Int:
 
 
 @kernel
+def is_hex(octet: Int) -> bool:
+    """Say whether an octet is a hexadecimal digit."""
+    return bool(48 <= octet <= 57 or 97 <= lower(octet) <= 102)
+
+
+@kernel
 def chunk_size(wire: Wire, at: Int, end: Int) -> tuple[Int, bool]:
     """Read the size of a chunk (RFC 9112 §7.1), -1 for none; and say whether nothing odd follows it."""
     size, first = 0, at
-    while at < end and at - first < 12:
+    while at < end and at - first < 12 and is_hex(wire[at]):
         octet = lower(wire[at])
-        digit = octet - 48 if 48 <= octet <= 57 else octet - 87 if 97 <= octet <= 102 else -1
-        if digit < 0:
-            break
-        size = size * 16 + digit
+        size = size * 16 + octet - (48 if octet <= 57 else 87)
         at += 1
     if at == first:
         return -1, False
