@@ -77,6 +77,7 @@ from sonde.dissect.body.lines import (
     save_url,
     skip_blanks,
     status_line,
+    surely_starts,
     version_of,
     word_of,
 )  # fmt: skip
@@ -275,15 +276,6 @@ def find_again(conn: Row, side: Int, out: Out) -> None:
     elif conn["phase"][side] != START:
         end_message(conn, side, out)
     conn["odd"][side] |= GAP
-
-
-@kernel
-def surely_starts(wire: Wire, at: Int, end: Int) -> bool:
-    """Say whether octets after a gap begin with a version or a known method; the rest of a body seldom does."""
-    if starts_folded(wire, at, end, HTTP_SLASH):
-        return True
-    stop = method_end(wire, at, end)
-    return bool(at < stop < end and word_of(wire, at, stop) >= COMMON_METHOD)
 
 
 @kernel

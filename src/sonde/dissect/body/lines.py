@@ -206,6 +206,15 @@ def method_end(wire: Wire, at: Int, end: Int) -> Int:
 
 
 @kernel
+def surely_starts(wire: Wire, at: Int, end: Int) -> bool:
+    """Say whether octets after a gap begin with a version or a known method; the rest of a body seldom does."""
+    if starts_folded(wire, at, end, HTTP_SLASH):
+        return True
+    stop = method_end(wire, at, end)
+    return bool(at < stop < end and word_of(wire, at, stop) >= COMMON_METHOD)
+
+
+@kernel
 def find_folded(wire: Wire, at: Int, end: Int, word: Wire) -> Int:
     """Give the place behind the first `word`, whatever its case; -1 where it is not."""
     for place in range(at, end - len(word) + 1):
