@@ -240,6 +240,13 @@ def dhcp(batch: pa.RecordBatch, state: State) -> Iterator[tuple[str, Row]]:
     yield from zeek_dhcp.dhcp(batch, state)
 
 
+def socks(batch: pa.RecordBatch, state: State) -> Iterator[tuple[str, Row]]:
+    """Write socks.log."""
+    from sonde.sink import zeek_socks  # noqa: PLC0415 - it builds on this module
+
+    yield from zeek_socks.socks(batch, state)
+
+
 def ssh(batch: pa.RecordBatch, state: State) -> Iterator[tuple[str, Row]]:
     """Write ssh.log."""
     from sonde.sink import zeek_ssh  # noqa: PLC0415 - it builds on this module
@@ -287,6 +294,7 @@ CONVERTERS: dict[str, Callable[[pa.RecordBatch, State], Iterator[tuple[str, Row]
     "quic": quic,
     "smtp": smtp,
     "smtp_session": smtp_session,
+    "socks": socks,
     "ssh": ssh,
     "tls": tls,
 }
