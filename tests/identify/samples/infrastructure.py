@@ -117,6 +117,14 @@ SAMPLES = [
         "MS-ADTS §6.3.3: CLDAP search",
     ),
     Sample(
+        "ldap",
+        TCP,
+        389,
+        h("30 84 00000010 02 04 7fffffff 61 84 00000007 0a 01 00 04 00 04 00"),
+        "RFC 4511 §4.1.1, §4.2.2: a bind's answer under the largest message number",
+        side="resp",
+    ),
+    Sample(
         "radius",
         UDP,
         1812,

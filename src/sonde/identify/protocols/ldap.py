@@ -10,7 +10,7 @@ FORMS = ((b"\x30", 1), (b"\x30\x81", 1), (b"\x30\x82", 2), (b"\x30\x84\0\0", 2))
 
 
 def _messages(tags: bytes, side: str, fit: str, transport: str) -> tuple[Signature, ...]:
-    """Declare messages: sequence, message number of one to three octets, an operation."""
+    """Declare messages: sequence, message number of one to four octets (§4.1.1), an operation."""
     return tuple(
         Signature(
             (
@@ -25,7 +25,7 @@ def _messages(tags: bytes, side: str, fit: str, transport: str) -> tuple[Signatu
             min_length=len(head) + size + 4 + number,
         )
         for head, size in FORMS
-        for number in (1, 2, 3)
+        for number in (1, 2, 3, 4)
     )
 
 
