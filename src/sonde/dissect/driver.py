@@ -114,6 +114,19 @@ def keep_rest(streams: Streams, stream: Row, conn: Row, turn: Row, source: Wire,
         release_held(streams, stream, side)
 
 
+@kernel
+def show_rest(stream: Row, turn: Row) -> None:
+    """Have what is left over where a stream switches identified at once: no other turn may come.
+
+    What the other side has left came before; whoever routes a side's octets routes those first.
+    """
+    side = np.int64(turn["side"])
+    if stream["held_length"][side] == 0:
+        side = 1 - side
+    if stream["held_length"][side] > 0:
+        turn["protocol"], turn["kind"], turn["side"], turn["chunk_class"] = AGAIN, HELD, side, -1
+
+
 def _advance_over(advance: Any) -> Any:  # noqa: ANN401
     """Make the loop that shows octets to `advance` until it needs more."""
 
@@ -231,6 +244,7 @@ def make_drivers(dissector: Dissector) -> Drivers:
                 switch_stream(stream)
                 release_conn(stream, conns)
                 finish_conn(conn, out)
+                show_rest(stream, turn)
             elif conn["done"][0] == 1 and conn["done"][1] == 1:
                 stream["violated"] = conn["violated"]
                 stream["state"] = FINISHED

@@ -272,8 +272,10 @@ def build_identify(protocols: Sequence[Protocol]) -> Kernel[..., None]:
         octets = pool if turn["source"] == FROM_POOL else wire
         at, end = turn["at"], turn["at"] + turn["length"]
         holding = kind != DATAGRAM and stream["held_length"][side] > 0
+        if kind == HELD and not holding:
+            return  # it was shown to another
         if holding:
-            if not hold(streams, stream, side, octets, at, end):
+            if kind != HELD and not hold(streams, stream, side, octets, at, end):
                 give_up(flow, stream, streams)
                 return
             octets = pool

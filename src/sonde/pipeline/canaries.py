@@ -2,7 +2,8 @@
 
 The words are made anew for each test, so that no output can hold one by chance. Packets are
 laid out by hand: RFC 791, 768, 9293; DNS RFC 1035, DHCP RFC 2131, HTTP RFC 9112, SSH RFC
-4253, TLS RFC 8446 and RFC 5246, mail in `mail_canaries.py`; QUIC's and others' text is encrypted or none.
+4253, TLS RFC 8446 and RFC 5246, SOCKS RFC 1928 and 1929, HAProxy's proxy-protocol.txt, mail in
+`mail_canaries.py`; QUIC's and others' text is encrypted or none.
 """
 
 import datetime as dt
@@ -44,6 +45,8 @@ def _packets(words: Words, ends: Ends) -> Iterator[bytes]:
     yield from _connection(smtp(words), (40005, 25), ends)
     yield from _connection(pop3(words), (40006, 110), ends)
     yield from _connection(imap(words), (40007, 143), ends)
+    yield from _connection(_socks(words), (40008, 1080), ends)
+    yield from _connection(_passed_on(words), (40009, 8080), ends)
 
 
 def _dns(words: Words) -> list[tuple[int, bytes]]:
@@ -101,6 +104,31 @@ def _ssh(words: Words) -> list[tuple[int, bytes]]:
         (0, f"SSH-2.0-{words('ssh.client', ENDPOINT)}\r\n".encode()),
         (1, f"SSH-2.0-{words('ssh.server', ENDPOINT)}\r\n".encode()),
     ]
+
+
+def _socks(words: Words) -> list[tuple[int, bytes]]:
+    user, password = words("socks.user", PERSON).encode(), words("SOCKS password", SECRET).encode()
+    name = f"{words('socks.request_name', ENDPOINT)}.example.org".encode()
+    return [
+        (0, b"\x05\x01\x02"),
+        (1, b"\x05\x02"),
+        (0, b"\x01" + bytes((len(user),)) + user + bytes((len(password),)) + password),
+        (1, b"\x01\x00"),
+        (0, b"\x05\x01\x00\x03" + bytes((len(name),)) + name + struct.pack("!H", 80)),
+        (1, b"\x05\x00\x00\x01" + bytes(6)),
+    ]
+
+
+def _passed_on(words: Words) -> list[tuple[int, bytes]]:
+    """Compose a header of the PROXY protocol with what the proxy knows of the client's TLS."""
+
+    def added(kind: int, value: bytes) -> bytes:
+        return struct.pack("!BH", kind, len(value)) + value
+
+    name = added(2, f"{words('proxy.authority', ENDPOINT)}.example.org".encode())
+    client = added(0x20, b"\x07" + bytes(4) + added(0x22, words("proxy.client_name", PERSON).encode()))
+    told = CLIENT.packed + SERVERS[4].packed + struct.pack("!HH", 50000, 443) + name + client
+    return [(0, bytes.fromhex("0d0a0d0a000d0a515549540a2111") + struct.pack("!H", len(told)) + told)]
 
 
 def _tls(words: Words) -> list[tuple[int, bytes]]:
