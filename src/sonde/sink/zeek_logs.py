@@ -3,6 +3,8 @@
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
+from ipaddress import ip_address, ip_network
 from typing import Any
 
 import pyarrow as pa
@@ -35,6 +37,14 @@ TUNNEL_TYPES = {
     "teredo": "TEREDO",
     "ayiya": "AYIYA",
 }
+#: What Zeek takes for local where nothing else is declared: IANA's special-purpose addresses that are not global.
+LOCAL = tuple(
+    ip_network(net)
+    for net in """
+    0.0.0.0/8 10.0.0.0/8 100.64.0.0/10 127.0.0.0/8 169.254.0.0/16 172.16.0.0/12 192.0.0.0/24 192.0.2.0/24 192.168.0.0/16
+    198.18.0.0/15 198.51.100.0/24 203.0.113.0/24 240.0.0.0/4 ::/128 ::1/128 64:ff9b:1::/48 100::/64 2001:2::/48
+    2001:db8::/32 fc00::/7 fe80::/10""".split()
+)
 #: Tunnels without connection, of which Zeek does not say that they end.
 ENDLESS_TUNNELS = {"IP", "GRE"}
 
@@ -65,6 +75,15 @@ class State:
 def seconds(value: Any) -> float | None:  # noqa: ANN401
     """Convert ns to seconds, to the microsecond as Zeek prints them."""
     return None if value is None else round(int(value) / SECOND_NS, 6)
+
+
+@lru_cache(4096)
+def is_local(address: str | None) -> bool | None:
+    """Say whether Zeek's defaults take an address for local; None for what the policy made of one."""
+    try:
+        return any(ip_address(address or "") in net for net in LOCAL)
+    except ValueError:
+        return None
 
 
 def columns_of(batch: pa.RecordBatch) -> tuple[int, dict[str, list[Any]]]:
@@ -138,6 +157,8 @@ def conn_row(c: dict[str, list[Any]], row: int, number: int) -> Row:
         "orig_bytes": orig if lasted else None,
         "resp_bytes": resp if lasted else None,
         "conn_state": c["state"][row],
+        "local_orig": is_local(c["orig_ip"][row]),
+        "local_resp": is_local(c["resp_ip"][row]),
         "missed_bytes": (c["orig_missed"][row] or 0) + (c["resp_missed"][row] or 0),
         "history": c["history"][row],
         "orig_pkts": c["orig_packets"][row],

@@ -4,13 +4,14 @@ from collections.abc import Iterator
 
 import pyarrow as pa
 
-from sonde.sink.zeek_logs import Row, State, columns_of, ids, seconds
+from sonde.sink.zeek_logs import Row, State, columns_of, ids, is_local, seconds
 
+DIRECTIONS = {(True, False): "OUTBOUND", (False, True): "INBOUND"}
 FINGERPRINT = len("SHA256:") + 32  # characters that Zeek keeps of a host key's fingerprint
 
 
 def ssh(batch: pa.RecordBatch, state: State) -> Iterator[tuple[str, Row]]:
-    """Write ssh.log; the direction is not known, because no network is declared as local."""
+    """Write ssh.log."""
     count, c = columns_of(batch)
     for row in range(count):
         key = c["host_key_fingerprint"][row]
@@ -22,6 +23,7 @@ def ssh(batch: pa.RecordBatch, state: State) -> Iterator[tuple[str, Row]]:
                 "version": c["version"][row],
                 "auth_success": c["auth_success"][row],
                 "auth_attempts": c["auth_attempts"][row] or 0,
+                "direction": DIRECTIONS.get((is_local(c["orig_ip"][row]), is_local(c["resp_ip"][row]))),
                 "client": c["client"][row],
                 "server": c["server"][row],
                 "cipher_alg": both(c["cipher_alg"][row], c["server_cipher_alg"][row]),
