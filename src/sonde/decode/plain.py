@@ -5,7 +5,7 @@ one (`frames`), which also read these; tests hold that both give the same rows.
 """
 
 from sonde.decode.network import V4_MAPPED
-from sonde.decode.transport import TCP, UDP
+from sonde.decode.transport import TCP, UDP, only_servers_say
 from sonde.decode.tunnel import is_tunnel_port
 from sonde.table.packets import NO_TUNNEL
 from sonde.wire import Int, Row, Wire, kernel, u8, u16, u32
@@ -71,6 +71,7 @@ def plain_transport(wire: Wire, at: Int, end: Int, packet: Row, protocol: Int) -
     src_port, dst_port = u16(wire, at), u16(wire, at + 2)
     size = 8
     packet["tcp_flags"] = 0
+    packet["answers"] = 0
     if protocol == TCP:
         if end - at < 20:
             return False
@@ -87,6 +88,8 @@ def plain_transport(wire: Wire, at: Int, end: Int, packet: Row, protocol: Int) -
         length = u16(wire, at + 4)
         if 8 <= length < end - at:
             end = at + length
+        if src_port == dst_port:
+            packet["answers"] = 1 if only_servers_say(wire, at + 8, end, src_port) else 0
     else:
         return False
     packet["transport"] = protocol

@@ -10,6 +10,8 @@ from sonde.wire import Int, Ints, Row, Wire, kernel, u8, u16, u32
 from sonde.wire.checksum import folded, ones_sum
 
 ICMP, TCP, UDP, ICMPV6, SCTP = 1, 6, 17, 58, 132
+DNS, NTP, MDNS = 53, 123, 5353
+DNS_HEADER, NTP_HEADER, NTP_SERVER = 12, 48, 4
 
 
 @kernel
@@ -20,6 +22,7 @@ def decode_transport(wire: Wire, at: Ints, packet: Row, protocol: Int, verify: I
     packet["dst_port"] = 0
     packet["tcp_flags"] = 0
     packet["one_way"] = 0
+    packet["answers"] = 0
     packet["bad_checksum"] = 0
     place, end = at[c.AT], at[c.END]
     size = 0
@@ -75,7 +78,21 @@ def decode_udp(wire: Wire, at: Ints, packet: Row) -> Int:
     if 8 <= length < at[c.WIRE_END] - place:
         at[c.WIRE_END] = place + length
         at[c.END] = min(at[c.END], place + length)
+    port = u16(wire, place)
+    if port == u16(wire, place + 2):
+        packet["answers"] = 1 if only_servers_say(wire, place + 8, at[c.END], port) else 0
     return 8
+
+
+@kernel
+def only_servers_say(wire: Wire, at: Int, end: Int, port: Int) -> bool:
+    """Say whether a payload is an answer, where the ports do not tell who is the server.
+
+    DNS by its QR bit (RFC 1035 §4.1.1), NTP by mode 4 (RFC 5905 §7.3).
+    """
+    if port == DNS or port == MDNS:
+        return bool(end - at >= DNS_HEADER and u8(wire, at + 2) & 0x80 != 0)
+    return bool(port == NTP and end - at >= NTP_HEADER and u8(wire, at) & 7 == NTP_SERVER)
 
 
 @kernel

@@ -324,7 +324,7 @@ def wants_flip(packet: Row, servers: Wire) -> bool:
             return bool(dst == 0 or packet["src_port"] < packet["dst_port"])
         return False
     if transport == UDP:
-        return bool(servers[packet["src_port"]] & 2 and servers[packet["dst_port"]] & 2 == 0)
+        return bool(packet["answers"] or (servers[packet["src_port"]] & 2 and servers[packet["dst_port"]] & 2 == 0))
     return False
 
 

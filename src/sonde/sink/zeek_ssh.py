@@ -6,7 +6,7 @@ import pyarrow as pa
 
 from sonde.sink.zeek_logs import Row, State, columns_of, ids, is_local, seconds
 
-DIRECTIONS = {(True, False): "OUTBOUND", (False, True): "INBOUND"}
+DIRECTIONS: dict[tuple[bool | None, bool | None], str] = {(True, False): "OUTBOUND", (False, True): "INBOUND"}
 FINGERPRINT = len("SHA256:") + 32  # characters that Zeek keeps of a host key's fingerprint
 
 

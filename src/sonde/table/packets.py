@@ -41,6 +41,7 @@ PACKET = np.dtype(
         ("bad_checksum", "u1"),
         ("lane", "u1"),
         ("one_way", "u1"),  # ICMP without a counterpart
+        ("answers", "u1"),  # a datagram between two ports that are alike, which only a server sends
         ("source", "u1"),  # 0 the block's wire, 1 the fragments' arena
     ],
     align=True,
