@@ -1,11 +1,16 @@
 """Protocols that begin inside others: what comes behind is read, however the packets lie."""
 
+import ssl
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 import sonde
+from sonde.dissect import all_dissectors
+from tests.dissect.tls_maker import NAME, handshake
+from tests.identify.asking import PORT, SURE, TCP, protocols
+from tests.identify.samples import SAMPLES
 from tests.maker import conversation, write_pcap
 
 C, S = 0, 1
@@ -46,3 +51,33 @@ def test_proxies_in_front_of_each_other_are_all_read(tmp_path: Path) -> None:
     flow, (exchange,) = read([(C, PROXY + ASKS), (S, CHOSEN), (C, CONNECTS), (S, GRANTED), (C, GET), (S, OK)], tmp_path)
     assert flow["layers"][-1] == "http"
     assert exchange["status_code"] == 200
+
+
+# What tells a protocol in one payload, for those in which TLS may begin and that nobody dissects.
+DISSECTED = {each.protocol.name for each in all_dissectors()}
+OPENING = {
+    sample.name: sample
+    for sample in SAMPLES
+    if sample.transport == TCP and sample.sure in (SURE, PORT)
+    for protocol in protocols()
+    if protocol.name == sample.name and protocol.starts_tls and protocol.name not in DISSECTED
+}
+
+
+def test_some_protocols_let_tls_begin() -> None:
+    assert {"gnutella", "ldap", "nats", "postgresql", "xmpp"} <= OPENING.keys()
+
+
+@pytest.mark.parametrize("passed_on", [False, True], ids=["alone", "behind a proxy"])
+@pytest.mark.parametrize("name", sorted(OPENING))
+def test_tls_begins_inside(name: str, passed_on: bool, tmp_path: Path) -> None:
+    sample = OPENING[name]
+    side = S if sample.side == "resp" else C
+    spoken: list[tuple[int, bytes]] = [*handshake(ssl.TLSVersion.TLSv1_2)[0]]
+    made = conversation(
+        [*([(C, PROXY)] if passed_on else []), (side, sample.octets), *spoken], stream=True, ports=(40000, sample.port)
+    )
+    with sonde.read(write_pcap(tmp_path / "made.pcap", made), tables=["flows", "tls"], policy="clear") as dataset:
+        (flow,), (session,) = dataset.flows.to_pylist(), dataset.tls.to_pylist()
+    assert (flow["protocol"], flow["layers"][-1]) == ("proxy-protocol" if passed_on else name, "tls")
+    assert (session["server_name"], session["established"]) == (NAME, True)

@@ -92,7 +92,7 @@ def settle_flow(flow: Row, stream: Row, streams: Streams, protocol: Int, evidenc
     stream["protocol"] = protocol
     if matcher.dissected[protocol]:
         stream["state"] = DISSECTING
-    elif matcher.announces[protocol] or (matcher.starts_tls[protocol] and matcher.tls[0] >= 0 and stream["outer"] < 0):
+    elif matcher.announces[protocol] or (matcher.starts_tls[protocol] and matcher.tls[0] >= 0):
         stream["confirmed"] = 1
         stream["state"] = WATCHED
         stream["looked"][0] = 0
@@ -135,7 +135,7 @@ def watch_turn(wire: Wire, turn: Row, streams: Streams, flow: Row, matcher: Matc
         return
     stream["looked"][side] = min(stream["looked"][side] + 1, WATCHED_TURNS)
     octets = streams.pool.octets if turn["source"] == FROM_POOL else wire
-    if turn["kind"] != DATA or not matcher.starts_tls[protocol] or matcher.tls[0] < 0 or stream["outer"] >= 0:
+    if turn["kind"] != DATA or not matcher.starts_tls[protocol] or matcher.tls[0] < 0:
         return
     if not begins_tls(octets, turn["at"], turn["at"] + turn["length"]):
         return

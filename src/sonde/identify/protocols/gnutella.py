@@ -35,5 +35,6 @@ PROTOCOL = Protocol(
             (At(16, b"\x31"), Only(23, 27, LETTERS + b"\0"), Length(19, 4, add=23, little=True)), YES, transport="udp"
         ),
     ),
+    starts_tls=True,
     aliases={"ndpi": ("Gnutella",), "wireshark": ("gnutella",)},
 )

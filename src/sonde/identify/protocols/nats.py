@@ -11,5 +11,6 @@ PROTOCOL = Protocol(
         *begins("INFO {", verdict=YES, side="resp", transport="tcp", parts=(Has(b'"server_id"', 6, 40),)),
         *begins("CONNECT {", verdict=YES, side="orig", transport="tcp"),
     ),
+    starts_tls=True,
     aliases={"ndpi": ("Nats",), "wireshark": ("nats",)},
 )

@@ -14,5 +14,6 @@ PROTOCOL = Protocol(
             transport="tcp",
         ),
     ),
+    starts_tls=True,
     aliases={"ndpi": ("VNC",), "zeek": ("rfb",), "wireshark": ("vnc",)},
 )
