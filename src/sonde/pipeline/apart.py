@@ -191,10 +191,7 @@ class Teller:
         """Tell what lanes made of a block."""
         said = []
         for made in yields:
-            counts = {
-                "drops": made.drops.tolist(), "faults": made.faults, "frames": made.frames, "octets": made.octets,
-                "last_ns": made.last_ns, "lane": made.lane,
-            }  # fmt: skip
+            counts = {"drops": made.drops.tolist(), "faults": made.faults, "frames": made.frames, "lane": made.lane}
             whole = [self._batch(batch) for batch in made.batches if batch.tray is None]
             trays = [self._tray(batch, batch.tray) for batch in made.batches if batch.tray is not None]
             said.append((counts, whole, trays))

@@ -59,7 +59,8 @@ class Yield:
     batches: list[Batch]
     drops: Ints
     faults: list[str] = field(default_factory=list)
-    #: Frames of the block and their octets on the link: of the whole block, and not of this lane's share.
+    #: Frames of the block and, in a prompt lane, their octets on the link and the time of the last: of the whole
+    #: block, and not of this lane's share.
     frames: int = 0
     octets: int = 0
     last_ns: int = 0

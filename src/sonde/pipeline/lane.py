@@ -265,7 +265,7 @@ class Lane:
             forget(shard.flows, shard)
             self.shard = shard = shard._replace(flows=flows)
         made = Yield([], np.zeros(len(DROPS), np.int64), frames=len(frames), lane=self.number)
-        if len(frames):
+        if len(frames) and self.prompt:  # who reads a capture counts them while frames are found
             made.octets, made.last_ns = int(frames["original"].sum()), int(frames["ts"][-1])
         self._begin(4 * len(frames))
         # Blocks of a file are alike; on the wire a large one follows a small one when a burst comes.
