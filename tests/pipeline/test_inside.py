@@ -53,6 +53,15 @@ def test_proxies_in_front_of_each_other_are_all_read(tmp_path: Path) -> None:
     assert exchange["status_code"] == 200
 
 
+def test_an_upgrade_leads_to_websocket(tmp_path: Path) -> None:
+    asks = b"GET /chat HTTP/1.1\r\nHost: www.example.org\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n"
+    agrees = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n"
+    ping = bytes.fromhex("890548656c6c6f")  # RFC 6455 §5.7
+    for messages in ([(C, asks), (S, agrees), (S, ping)], [(C, asks), (S, agrees + ping)]):
+        flow, (exchange,) = read(messages, tmp_path)
+        assert (flow["layers"][-2:], exchange["status_code"]) == (["http", "websocket"], 101)
+
+
 # What tells a protocol in one payload, for those in which TLS may begin and that nobody dissects.
 DISSECTED = {each.protocol.name for each in all_dissectors()}
 OPENING = {

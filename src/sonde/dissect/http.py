@@ -155,7 +155,7 @@ def advance(wire: Wire, at: Int, end: Int, conn: Row, turn: Row, out: Out) -> In
     conn["now"] = turn["ts"]
     if conn["lost"][side] == 1:
         find_again(conn, side, out)
-    while at < end and conn["done"][side] == 0 and conn["skip"][side] == 0:
+    while at < end and conn["done"][side] == 0 and conn["skip"][side] == 0 and conn["switch"] == 0:
         phase = np.int64(conn["phase"][side])
         before = at
         if phase == START and conn["astray"][side] == 1 and not surely_starts(wire, at, end):

@@ -36,6 +36,7 @@ from sonde.schema import (
     CUT,
     DST_PORT_SHIFT,
     FROM_RESP,
+    INSIDE,
     MESSAGE,
     MIDSTREAM,
     OWN_PORT,
@@ -283,9 +284,9 @@ def first_fit(lookup: Lookup, first: Int, stop: Int, octets: Wire, at: Int, end:
 
 
 @kernel
-def hint_of(turn: Row) -> Int:
+def hint_of(turn: Row, stream: Row) -> Int:
     """Compose what a candidate may know besides the octets."""
-    hint = np.int64(0)
+    hint = np.int64(INSIDE if stream["outer"] >= 0 else 0)
     src, dst = np.int64(turn["orig_port"]), np.int64(turn["resp_port"])
     if turn["side"] == 1:
         hint |= FROM_RESP

@@ -253,7 +253,7 @@ def build_identify(protocols: Sequence[Protocol]) -> Kernel[..., None]:
         matcher, found = tools
         for word in range(CANDIDATE_WORDS):
             found[word] = 0
-        answer = look(matcher.lookup, octets, at, end, hint_of(turn), found)
+        answer = look(matcher.lookup, octets, at, end, hint_of(turn, stream), found)
         if answer >= 0:
             sure = answer & 255
             return answer >> 8 << 8 | (BY_PORT_AND_SIGNATURE if sure == 1 else BY_SIGNATURE)
@@ -289,7 +289,7 @@ def build_identify(protocols: Sequence[Protocol]) -> Kernel[..., None]:
         decided = decide(octets, at, end, turn, stream, (matcher, results.found))
         if decided >= 0:
             protocol = decided >> 8
-            evidence = note_rule(flow, stream, matcher, (octets, at, end), hint_of(turn), decided)
+            evidence = note_rule(flow, stream, matcher, (octets, at, end), hint_of(turn, stream), decided)
             decided = protocol << 8 | evidence
             if matcher.preludes[protocol] and kind == DATAGRAM:
                 note_prelude(flow, stream, streams, side, decided, matcher)

@@ -30,6 +30,7 @@ STREAM = 4  # TCP; otherwise a datagram
 MIDSTREAM = 8  # the beginning of the stream was not seen
 CUT = 16  # the capture holds less than the sender sent
 MESSAGE = 32  # of SCTP, behind the four octets that say whose it is (RFC 9260 §3.3.1)
+INSIDE = 64  # another protocol said that one begins here (CONNECT, an upgrade, STARTTLS)
 SRC_PORT_SHIFT, DST_PORT_SHIFT = 16, 32
 
 

@@ -1,8 +1,76 @@
-"""WebSocket (RFC 6455) where its beginning, which is HTTP, was not seen: short messages of text from both sides."""
+"""WebSocket (RFC 6455): frames behind an upgrade of HTTP, and short texts from both sides where that was not seen."""
 
-from sonde.schema import MAYBE, UTF8_TEXT, At, Length, Number, Only, Protocol, Signature
+import numpy as np
+
+from sonde.schema import (
+    FROM_RESP,
+    INSIDE,
+    MAYBE,
+    STREAM,
+    UTF8_TEXT,
+    At,
+    Length,
+    Number,
+    Only,
+    Protocol,
+    Signature,
+    Verdict,
+)
+from sonde.wire import Int, Wire, kernel, u8, u16, u64
 
 MASKED = 0x80  # §5.2: the highest bit of the length; four octets of mask follow
+LAST, DEFLATED, RESERVED = 0x80, 0x40, 0x30  # FIN; RSV1, which RFC 7692 uses; RSV2 and RSV3
+CONTINUED, BINARY, CLOSE, PONG = 0, 2, 8, 10
+SHORT, IN_TWO, IN_EIGHT = 125, 126, 127  # lengths, and where those that are longer stand
+MOST_FRAMES, LARGEST = 8, 1 << 24
+
+
+@kernel
+def frame_end(octets: Wire, at: Int, end: Int, is_masked: bool) -> Int:
+    """Give where a frame ends (§5.2), perhaps behind `end`; 0 where its head is cut, -1 where it is none."""
+    if end - at < 2:
+        return np.int64(0)
+    first, size, place = u8(octets, at), u8(octets, at + 1) & IN_EIGHT, at + 2
+    kind = first & 15
+    if first & RESERVED or (u8(octets, at + 1) & MASKED != 0) != is_masked:
+        return np.int64(-1)
+    if kind >= CLOSE:  # §5.5: whole and short
+        if kind > PONG or size > SHORT or first & (LAST | DEFLATED) != LAST:
+            return np.int64(-1)
+    elif kind > BINARY:
+        return np.int64(-1)
+    if size == IN_TWO:
+        if end - place < 2:
+            return np.int64(0)
+        size, place = u16(octets, place), place + 2
+        if size <= SHORT:
+            return np.int64(-1)
+    elif size == IN_EIGHT:
+        if end - place < 8:
+            return np.int64(0)
+        size, place = np.int64(u64(octets, place)), place + 8
+        if not 1 << 16 <= size < LARGEST:
+            return np.int64(-1)
+    return place + size + (4 if is_masked else 0)
+
+
+@kernel
+def identify(octets: Wire, at: Int, end: Int, hint: Int) -> Verdict:
+    """Accept frames that end with the payload, or of which one is whole; others only if both sides send such."""
+    if hint & INSIDE == 0 or hint & STREAM == 0 or u8(octets, at) & 15 == CONTINUED:
+        return Verdict.NO
+    is_masked, whole = hint & FROM_RESP == 0, 0
+    for _ in range(MOST_FRAMES):
+        stop = frame_end(octets, at, end, is_masked)
+        if stop < 0:
+            return Verdict.NO
+        if stop == 0 or stop > end:
+            break
+        at, whole = stop, whole + 1
+        if at == end:
+            break
+    return Verdict.YES if whole > 0 else Verdict.MAYBE
+
 
 PROTOCOL = Protocol(
     "websocket",
@@ -19,5 +87,10 @@ PROTOCOL = Protocol(
             transport="tcp",
         ),
     ),
+    identify=identify,
+    first_octets=bytes(
+        fin | rsv | kind for fin in (0, LAST) for rsv in (0, DEFLATED) for kind in (1, BINARY, CLOSE, 9, PONG)
+    ),
+    transports=("tcp",),
     aliases={"ndpi": ("WebSocket",), "zeek": ("websocket",), "wireshark": ("websocket",)},
 )
