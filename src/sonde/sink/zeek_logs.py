@@ -24,6 +24,14 @@ SERVICES = {
     "rdp": "rdp",
     "netbios-ssn": "smb",
     "smb": "smb",
+    "dcerpc": "dce_rpc",
+    "portmap": "portmapper",
+    "nfs-mount": "mount",
+    "quic": "quic,ssl",  # the hello is read by Zeek's analyzer of TLS, which counts as well
+}
+SERVICES_OF = {
+    TCP: {"ldap": "ldap_tcp", "kerberos": "krb_tcp", "dnp3": "dnp3_tcp"},
+    UDP: {"ldap": "ldap_udp", "dnp3": "dnp3_udp"},
 }
 TUNNEL_TYPES = {
     "ipip": "IP",
@@ -126,11 +134,12 @@ def conn(batch: pa.RecordBatch, state: State) -> Iterator[tuple[str, Row]]:
         yield "conn", conn_row(c, row, number)
 
 
-def services(layers: list[str] | None, protocol: str | None) -> str | None:
+def services(layers: list[str] | None, protocol: str | None, number: int) -> str | None:
     """Name protocols inside each other as Zeek does; tunnels, network and transport are none."""
     if not layers or protocol not in layers:
         return None
-    return ",".join(dict.fromkeys(SERVICES.get(each, each) for each in layers[layers.index(protocol) :]))
+    names = SERVICES | SERVICES_OF.get(number, {})
+    return ",".join(dict.fromkeys(names.get(each, each) for each in layers[layers.index(protocol) :]))
 
 
 def tunnel_row(c: dict[str, list[Any]], row: int, kind: str) -> Row:
@@ -152,7 +161,7 @@ def conn_row(c: dict[str, list[Any]], row: int, number: int) -> Row:
         "ts": seconds(c["start"][row]),
         **named,
         "proto": proto,
-        "service": services(c["layers"][row], c["protocol"][row]) if c["confirmed"][row] else None,
+        "service": services(c["layers"][row], c["protocol"][row], number) if c["confirmed"][row] else None,
         "duration": seconds(duration) if lasted else None,
         "orig_bytes": orig if lasted else None,
         "resp_bytes": resp if lasted else None,
