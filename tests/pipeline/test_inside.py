@@ -53,6 +53,26 @@ def test_proxies_in_front_of_each_other_are_all_read(tmp_path: Path) -> None:
     assert exchange["status_code"] == 200
 
 
+@pytest.mark.parametrize("tables", [["flows"], ["flows", "http", "socks", "proxy", "tls"]], ids=["flows alone", "all"])
+@pytest.mark.parametrize(
+    "before",
+    [
+        [(C, b"CONNECT www.example.org:443 HTTP/1.1\r\nHost: www.example.org:443\r\nUser-Agent: Example/1.0\r\n\r\n"),
+         (S, b"HTTP/1.1 200 Connection established\r\n\r\n")],
+        [(C, ASKS), (S, CHOSEN), (C, CONNECTS), (S, GRANTED)],
+        [(C, PROXY)],
+    ],
+    ids=["connect", "socks", "proxy"],
+)  # fmt: skip
+def test_flows_are_the_same_whatever_else_is_wanted(
+    before: list[tuple[int, bytes]], tables: list[str], tmp_path: Path
+) -> None:
+    made = conversation([*before, *handshake(ssl.TLSVersion.TLSv1_3)[0]], stream=True, ports=(40000, 8080))
+    with sonde.read(write_pcap(tmp_path / "made.pcap", made), tables=tables, policy="clear") as dataset:
+        (flow,) = dataset.flows.to_pylist()
+    assert flow["layers"][-1] == "tls"
+
+
 def test_an_upgrade_leads_to_websocket(tmp_path: Path) -> None:
     asks = b"GET /chat HTTP/1.1\r\nHost: www.example.org\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n"
     agrees = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n"

@@ -480,9 +480,15 @@ def take_header(wire: Wire, at: Int, colon: Int, end: Int, conn: Row, side: Int,
         conn["opaque"][side] = 1
         if not asks and header == CONTENT_ENCODING and find_folded(wire, value, end, GZIP) >= 0:
             conn["gzip"][side] = 1
-    if asks and conn["names_only"] == 1 and record["host"] >= 0 and record["user_agent"] >= 0:
+    if asks and names_suffice(conn) and record["host"] >= 0 and record["user_agent"] >= 0:
         conn["done"][0] = 1
         conn["done"][1] = 1
+
+
+@kernel
+def names_suffice(conn: Row) -> bool:
+    """Say whether the names in a request are all that is wanted; behind CONNECT another protocol has its own."""
+    return bool(conn["names_only"] == 1 and conn["asked"] != CONNECT_REQUEST)
 
 
 @kernel
@@ -492,7 +498,7 @@ def end_head(conn: Row, side: Int, out: Out) -> None:
     record = out.rows[row]
     asks = conn["role"][side] == ASKS
     status = np.int64(conn["status"])
-    if asks and conn["names_only"] == 1:
+    if asks and names_suffice(conn):
         conn["done"][0] = 1
         conn["done"][1] = 1
         return
