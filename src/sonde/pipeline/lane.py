@@ -383,8 +383,10 @@ class Lane:
             self._make_space(desk, turns, octets[desk.number])
             args = (wire, routed, order, desk.conns, streams, desk.out)
             desk.interprets = desk.meanwhile.allows(desk.drivers.read, args, octets[desk.number], turns)
+        tasks = [CORE_TASKS + place for place in needed if not self.desks[place].interprets]
+        self.compilers.begin(tasks)  # first what is waited for
         self.compilers.begin([CORE_TASKS + place for place in needed])
-        self.compilers.compile([CORE_TASKS + place for place in needed if not self.desks[place].interprets])
+        self.compilers.compile(tasks)
         for place in needed:
             desk = self.desks[place]
             mine = order[starts[desk.number] : starts[desk.number + 1]]

@@ -65,12 +65,15 @@ class Compilers:
         os.close(done)
 
     def begin(self, numbers: Iterable[int]) -> None:
-        """Have tasks compiled as processes become free; `compile` waits for what is needed."""
+        """Have tasks compiled as processes become free, what is named first before others that are alike.
+
+        `compile` waits for what is needed.
+        """
         if not self.children:
             return
-        fresh = self.lacking.intersection(numbers) - self.asked
-        self.asked |= fresh
-        for chain in _chains({number: _parts(self.tasks[number]) for number in sorted(fresh)}):
+        fresh = [number for number in dict.fromkeys(numbers) if number in self.lacking and number not in self.asked]
+        self.asked.update(fresh)
+        for chain in _chains({number: _parts(self.tasks[number]) for number in fresh}):
             os.write(self.ask, _message(chain))
 
     def compile(self, numbers: Sequence[int]) -> None:
@@ -151,7 +154,8 @@ def _parts(task: Task) -> frozenset[bytes]:
 def _chains(parts: dict[int, frozenset[bytes]]) -> list[list[int]]:
     """Leave to one process, one after the other, tasks of which half is the same: it compiles that once.
 
-    Large ones come first, so that no process is left with one at the end.
+    Those with a large one come first, so that no process is left with one at the end; within a chain, what was
+    named first: it may be waited for, and the others not.
     """
     chains: list[list[int]] = []
     for number in sorted(parts, key=lambda number: -len(parts[number])):
@@ -163,7 +167,8 @@ def _chains(parts: dict[int, frozenset[bytes]]) -> list[list[int]]:
                 break
         else:
             chains.append([number])
-    return chains
+    places = {number: place for place, number in enumerate(parts)}
+    return [sorted(chain, key=places.__getitem__) for chain in chains]
 
 
 def _message(chain: Sequence[int]) -> bytes:
