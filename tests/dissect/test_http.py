@@ -77,12 +77,13 @@ EXCHANGES: dict[str, Messages] = {
 }
 
 
+def timeless(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    times = ("ts", "response_after", "request_body_time", "response_body_time")
+    return [{**row, **dict.fromkeys(times)} for row in rows]
+
+
 @pytest.mark.parametrize("name", EXCHANGES)
 def test_segmentation_changes_no_row(name: str) -> None:
-    def timeless(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        times = ("ts", "response_after", "request_body_time", "response_body_time")
-        return [{**row, **dict.fromkeys(times)} for row in rows]
-
     messages = EXCHANGES[name]
     assert timeless(read(*octet_by_octet(messages))) == timeless(read(*messages))
 
@@ -146,6 +147,36 @@ def test_what_clients_take_for_a_status_line_answers_and_is_odd(
     (row,) = read((0, GET), (1, line + OK[OK.index(b"\r\n") :]))
     assert (row["status_code"], row["response_body_len"], row["anomaly"]) == (status, 51, ["odd_status_line"])
     assert (row["version"], row["status_msg"][-2:]) == (version, "OK")
+
+
+@pytest.mark.parametrize("junk", [b"x", b"\0\0\0\0", b"HTT", b"HHHH"])
+def test_some_octets_before_an_answer_are_passed_over(junk: bytes) -> None:
+    whole = [(0, GET), (1, junk + OK)]
+    (row,) = read(*whole)
+    assert (row["status_code"], row["response_body_len"], row["anomaly"]) == (200, 51, ["odd_status_line"])
+    assert timeless(read(*octet_by_octet(whole))) == timeless([row])
+
+
+def test_an_answer_that_is_none_is_told() -> None:
+    for octets in (b"ICY 200 OK\r\n\r\n", b"xxxxxHTTP/1.1 200 OK\r\n\r\n", b"a file and nothing else"):
+        (row,) = read((0, GET), (1, octets))
+        assert (row["status_code"], set(row["anomaly"])) == (None, {"unanswered", "not_a_message"})
+
+
+def test_lines_may_end_with_more_than_one_cr() -> None:
+    (row,) = read((0, GET), (1, OK.replace(b"\r\n", b"\r\r\n")))
+    assert (row["status_code"], row["response_body_len"], row["server"]) == (200, 51, "Apache")
+    assert row["anomaly"] == []
+
+
+@pytest.mark.parametrize(
+    ("size", "length", "anomaly"),
+    [(b"5", 5, []), (b"0" * 20 + b"5", 5, []), (b"5 ", 5, []), (b"5;a=b", 5, []), (b"0x5", 12, ["bad_chunk"])],
+)
+def test_sizes_of_chunks_are_spelt_in_many_ways(size: bytes, length: int, anomaly: list[str]) -> None:
+    answer = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + size + b"\r\nhello\r\n0\r\n\r\n"
+    (row,) = read((0, GET), (1, answer))
+    assert (row["response_body_len"], row["anomaly"]) == (length, anomaly)
 
 
 @pytest.mark.parametrize("line", [b"HTTP/1.1", b"HTTP/1.1\n 200 OK", b"HTTP/", b"HTTP/\r"])

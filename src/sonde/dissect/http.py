@@ -38,14 +38,12 @@ from sonde.dissect.body.kinds import LOOKED_AT
 from sonde.dissect.body.lines import (
     ANOMALIES,
     BAD_CHUNK,
-    BARE_LF,
     BODY_INCOMPLETE,
     COLON,
     COMMON_METHOD,
     CONNECT_METHOD,
     CONTENT_ENCODING,
     CONTENT_LENGTH,
-    CR,
     FOLDED,
     HEAD_METHOD,
     HTTP_SLASH,
@@ -68,7 +66,9 @@ from sonde.dissect.body.lines import (
     TRANSFER_ENCODING,
     UNKNOWN_METHOD,
     add_pair,
+    answer_start,
     drop_blanks,
+    drop_cr,
     find_folded,
     is_blank,
     is_hex,
@@ -184,7 +184,7 @@ def read_line(wire: Wire, at: Int, end: Int, conn: Row, turn: Row, out: Out) -> 
     phase = np.int64(conn["phase"][side])
     if phase == START and not may_start(wire, at, end, conn, side):
         if not begin_old_answer(conn, side, out):
-            reject(conn, side)
+            reject(conn, side, out)
         return at
     if phase == CHUNK_SIZE and conn["body"][side] == 0 and not is_blank(wire[at]) and not is_hex(wire[at]):
         leave_chunks(conn, side)
@@ -244,15 +244,6 @@ def read_head(wire: Wire, at: Int, end: Int, conn: Row, side: Int, out: Out) -> 
 
 
 @kernel
-def drop_cr(wire: Wire, at: Int, stop: Int, conn: Row, side: Int) -> Int:
-    """Give where the line that ends with the LF at `stop` ends without its CR."""
-    if stop > at and wire[stop - 1] == CR:
-        return stop - 1
-    conn["odd"][side] |= BARE_LF
-    return stop
-
-
-@kernel
 def discard(wire: Wire, at: Int, end: Int, conn: Row, side: Int) -> Int:
     """Pass over the rest of a line that was no message."""
     stop = find(wire, at, end, LF)
@@ -282,11 +273,13 @@ def find_again(conn: Row, side: Int, out: Out) -> None:
 def may_start(wire: Wire, at: Int, end: Int, conn: Row, side: Int) -> bool:
     """Say whether what is at hand can begin a message of this side."""
     role = conn["role"][side]
-    if is_blank(wire[at]) or (role == ANSWERS and wire[at] == 0):
+    if is_blank(wire[at]):
         return True
+    if role == ANSWERS:
+        return bool(answer_start(wire, at, end) >= 0)
     if role != ASKS and starts_folded(wire, at, end, HTTP_SLASH[: min(end - at, 5)]):
         return True
-    return bool(role != ANSWERS and method_end(wire, at, end) >= 0)
+    return bool(method_end(wire, at, end) >= 0)
 
 
 @kernel
@@ -304,8 +297,10 @@ def begin_old_answer(conn: Row, side: Int, out: Out) -> bool:
 
 
 @kernel
-def reject(conn: Row, side: Int) -> None:
+def reject(conn: Row, side: Int, out: Out) -> None:
     """Note what is no message; what was never HTTP is not looked at further."""
+    if conn["role"][side] == ANSWERS and conn["pending"] > 0:
+        out.rows[conn["queue"][conn["oldest"]]]["anomaly"] |= np.uint64(NOT_A_MESSAGE)
     if conn["confirmed"] == 0 and conn["odd"][side] & GAP == 0:
         conn["violated"] = 1
         conn["done"][0] = 1
@@ -322,10 +317,11 @@ def start_message(wire: Wire, at: Int, end: Int, conn: Row, turn: Row, out: Out)
     at = skip_blanks(wire, at, end)
     role = np.int64(conn["role"][side])
     good = False
-    while role == ANSWERS and at < end and wire[at] == 0:  # as some clients do
+    begin = answer_start(wire, at, end) if role == ANSWERS else np.int64(-1)
+    due = at <= begin < end
+    if due and begin > at:
         conn["odd"][side] |= ODD_STATUS_LINE
-        at += 1
-    due = role == ANSWERS and starts_folded(wire, at, end, HTTP_SLASH)
+        at = begin
     if role != ASKS and (due or version_of(wire, at, min(end, at + 8)) > 0):
         role = ANSWERS
         good = read_status(wire, at, end, conn, turn, out)
@@ -333,7 +329,7 @@ def start_message(wire: Wire, at: Int, end: Int, conn: Row, turn: Row, out: Out)
         role = ASKS
         good = read_request(wire, at, end, conn, turn, out)
     if not good:
-        reject(conn, side)
+        reject(conn, side, out)
         conn["phase"][side] = START  # the line is whole
         return
     conn["role"][side] = role

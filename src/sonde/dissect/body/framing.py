@@ -61,7 +61,7 @@ def begin_chunk(wire: Wire, at: Int, end: Int, conn: Row, side: Int) -> None:
     size, clean = chunk_size(wire, skip_blanks(wire, at, end), end)
     if not clean:
         conn["odd"][side] |= BAD_CHUNK
-    if size == 0:
+    if size == 0 and clean:
         conn["phase"][side] = TRAILER
     else:
         begin_body(conn, side, size if size > 0 else ENDLESS)

@@ -31,6 +31,7 @@ COLON, SLASH, QUESTION, HASH, AT_SIGN, QUOTE, SEMICOLON = 58, 47, 63, 35, 64, 34
 HTTP_SLASH, ARROW = octets("http/"), octets(" -> ")
 LEAST_STATUS, MOST_STATUS = 100, 999
 NO_STATUS_LINE = -2
+MOST_JUNK = 4  # octets before an answer that clients pass over
 
 ANOMALIES = (
     "bare_lf",
@@ -151,12 +152,37 @@ def drop_blanks(wire: Wire, at: Int, end: Int) -> Int:
 
 
 @kernel
+def drop_cr(wire: Wire, at: Int, stop: Int, conn: Row, side: Int) -> Int:
+    """Give where the line that ends with the LF at `stop` ends without its CR, of which some send more."""
+    if stop == at or wire[stop - 1] != CR:
+        conn["odd"][side] |= BARE_LF
+    while stop > at and wire[stop - 1] == CR:
+        stop -= 1
+    return stop
+
+
+@kernel
 def version_of(wire: Wire, at: Int, end: Int) -> Int:
     """Give ten times the version for `HTTP/1.1` and the like; 0 for anything else."""
     if end - at < 8 or not starts_folded(wire, at, end, HTTP_SLASH) or wire[at + 6] != 46:
         return 0
     major, minor = np.int64(wire[at + 5]) - 48, np.int64(wire[at + 7]) - 48
     return 10 * major + minor if 0 <= major <= 9 and 0 <= minor <= 9 else 0
+
+
+@kernel
+def answer_start(wire: Wire, at: Int, end: Int) -> Int:
+    """Give where an answer begins: with `HTTP/`, perhaps some octets on, as clients look for it; -1 for nowhere.
+
+    `end`: the octets at hand do not tell.
+    """
+    for place in range(at, at + MOST_JUNK + 1):
+        known = min(end - place, len(HTTP_SLASH))
+        if known <= 0:
+            return end
+        if starts_folded(wire, place, end, HTTP_SLASH[:known]):
+            return place if known == len(HTTP_SLASH) else end
+    return -1
 
 
 @kernel
@@ -249,7 +275,10 @@ def is_hex(octet: Int) -> bool:
 def chunk_size(wire: Wire, at: Int, end: Int) -> tuple[Int, bool]:
     """Read the size of a chunk (RFC 9112 §7.1), -1 for none; and say whether nothing odd follows it."""
     size, first = 0, at
-    while at < end and at - first < 12 and is_hex(wire[at]):
+    while at < end and wire[at] == 48:
+        at += 1
+    digits = at
+    while at < end and at - digits < 12 and is_hex(wire[at]):
         octet = lower(wire[at])
         size = size * 16 + octet - (48 if octet <= 57 else 87)
         at += 1
