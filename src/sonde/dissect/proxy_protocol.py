@@ -12,7 +12,6 @@ import numpy as np
 from sonde.dissect.api import Dissector, Out, places, state
 from sonde.schema import (
     ENDPOINT,
-    NO_TEXT,
     PERSON,
     PROTOCOL,
     U8,
@@ -26,7 +25,7 @@ from sonde.schema import (
     begins,
     code,
 )
-from sonde.table.out import OWN_ANOMALY, begin_text, close_row, end_text, open_row, put_ipv4, put_ipv6, save
+from sonde.table.out import OWN_ANOMALY, close_row, open_row, save, save_address
 from sonde.wire import Int, Row, Wire, find, kernel, octets, starts, u8, u16, u32
 
 LINE_1, MARK_2 = octets(b"PROXY "), octets(b"\r\n\r\n\0\r\nQUIT\n")
@@ -221,19 +220,6 @@ def size_of(family: Int) -> Int:
     if not (1 <= low <= 2 and 1 <= high <= 3):
         return np.int64(-1)
     return np.int64(ON_IPV4) if high == 1 else np.int64(ON_IPV6) if high == 2 else np.int64(SOCKETS)
-
-
-@kernel
-def save_address(out: Out, field: Int, wire: Wire, at: Int, width: Int) -> Int:
-    """Keep an address as text, if the policy keeps it."""
-    if out.keep[field] == 0:
-        return np.int64(NO_TEXT)
-    begun = begin_text(out)
-    if width == 4:
-        put_ipv4(out, wire, at)
-    else:
-        put_ipv6(out, wire, at)
-    return end_text(out, field, begun)
 
 
 @kernel

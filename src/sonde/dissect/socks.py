@@ -18,7 +18,6 @@ from sonde.dissect.api import Dissector, Out, places, state
 from sonde.schema import (
     ENDPOINT,
     MAYBE,
-    NO_TEXT,
     PERSON,
     PRINTABLE,
     PROTOCOL,
@@ -40,13 +39,10 @@ from sonde.table.out import (
     GAP,
     OWN_ANOMALY,
     UNANSWERED,
-    begin_text,
     close_row,
-    end_text,
     open_row,
-    put_ipv4,
-    put_ipv6,
     save,
+    save_address,
 )
 from sonde.wire import Int, Row, Wire, kernel, u8, u16, u24
 
@@ -174,7 +170,9 @@ def ask(octets: Wire, at: Int, end: Int, conn: Row, side: Int, out: Out) -> Int:
     if kind == BY_NAME:
         record["request_name"] = save(out, AT.request_name, octets, at + 5, stop - 2)
     else:
-        record["request_host"] = save_address(out, AT.request_host, octets, at + 4, kind)
+        record["request_host"] = save_address(
+            out, AT.request_host, octets, at + 4, np.int64(4 if kind == ON_IPV4 else 16)
+        )
     asked(conn, side, record, u16(octets, stop - 2))
     return stop - at
 
@@ -197,19 +195,6 @@ def target_end(octets: Wire, at: Int, end: Int) -> Int:
         return np.int64(-1)
     stop = at + 4 + size + 2
     return stop if stop <= end else np.int64(0)
-
-
-@kernel
-def save_address(out: Out, field: Int, octets: Wire, at: Int, kind: Int) -> Int:
-    """Keep an address as text, if the policy keeps it."""
-    if out.keep[field] == 0:
-        return np.int64(NO_TEXT)
-    begun = begin_text(out)
-    if kind == ON_IPV4:
-        put_ipv4(out, octets, at)
-    else:
-        put_ipv6(out, octets, at)
-    return end_text(out, field, begun)
 
 
 @kernel
@@ -240,7 +225,7 @@ def ask_4(octets: Wire, at: Int, end: Int, conn: Row, side: Int, out: Out) -> In
     if named:
         record["request_name"] = save(out, AT.request_name, octets, user_end + 1, stop)
     else:
-        record["request_host"] = save_address(out, AT.request_host, octets, at + 4, ON_IPV4)
+        record["request_host"] = save_address(out, AT.request_host, octets, at + 4, np.int64(4))
     asked(conn, side, record, u16(octets, at + 2))
     return stop + 1 - at
 
@@ -254,7 +239,7 @@ def answer(octets: Wire, at: Int, end: Int, conn: Row, side: Int, out: Out) -> I
             return np.int64(0) if first == 0 else give_up(conn, out)
         if first != 0:
             return give_up(conn, out)
-        record["bound_host"] = save_address(out, AT.bound_host, octets, at + 4, ON_IPV4)
+        record["bound_host"] = save_address(out, AT.bound_host, octets, at + 4, np.int64(4))
         return at_reply(conn, record, u8(octets, at + 1), u16(octets, at + 2), GRANTED_4, REPLY_4)
     if end - at < 2:
         return np.int64(0)
@@ -282,7 +267,7 @@ def answer(octets: Wire, at: Int, end: Int, conn: Row, side: Int, out: Out) -> I
     if kind == BY_NAME:
         record["bound_name"] = save(out, AT.bound_name, octets, at + 5, stop - 2)
     else:
-        record["bound_host"] = save_address(out, AT.bound_host, octets, at + 4, kind)
+        record["bound_host"] = save_address(out, AT.bound_host, octets, at + 4, np.int64(4 if kind == ON_IPV4 else 16))
     return at_reply(conn, record, u8(octets, at + 1), u16(octets, stop - 2), GRANTED_5, stop - at)
 
 

@@ -30,8 +30,8 @@ SERVICES = {
     "quic": "quic,ssl",  # the hello is read by Zeek's analyzer of TLS, which counts as well
 }
 SERVICES_OF = {
-    TCP: {"ldap": "ldap_tcp", "kerberos": "krb_tcp", "dnp3": "dnp3_tcp"},
-    UDP: {"ldap": "ldap_udp", "dnp3": "dnp3_udp"},
+    TCP: SERVICES | {"ldap": "ldap_tcp", "kerberos": "krb_tcp", "dnp3": "dnp3_tcp"},
+    UDP: SERVICES | {"ldap": "ldap_udp", "dnp3": "dnp3_udp"},
 }
 TUNNEL_TYPES = {
     "ipip": "IP",
@@ -138,7 +138,7 @@ def services(layers: list[str] | None, protocol: str | None, number: int) -> str
     """Name protocols inside each other as Zeek does; tunnels, network and transport are none."""
     if not layers or protocol not in layers:
         return None
-    names = SERVICES | SERVICES_OF.get(number, {})
+    names = SERVICES_OF.get(number, SERVICES)
     return ",".join(dict.fromkeys(names.get(each, each) for each in layers[layers.index(protocol) :]))
 
 

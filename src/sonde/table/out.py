@@ -326,6 +326,17 @@ def is_open(pool: Pool, row: Int, width: Int) -> bool:
 
 
 @kernel
+def save_address(out: Out, field: Int, octets: Wire, at: Int, size: Int) -> Int:
+    """Keep an address of 4 or 16 octets as text, if the policy keeps it; give its span."""
+    begun = begin_text(out)
+    if size == 4:
+        put_ipv4(out, octets, at)
+    else:
+        put_ipv6(out, octets, at)
+    return end_text(out, field, begun)
+
+
+@kernel
 def put_back(pool: Pool) -> None:
     """Return the closed rows to the pool, after their batch was taken."""
     for place in range(pool.count[DONE]):
