@@ -6,26 +6,29 @@
     source.report.damage
 
 A regular file is memory-mapped, and its pages are given back when `release` says that all
-are through with them; what is compressed or piped is read in pieces. Whatever can be read
-before a damaged place is read; the place and the reason stand in the report.
+are through with them; what is compressed or piped is read into buffers, which are used again
+then. Whatever can be read before a damaged place is read; the place and the reason stand in the report.
 """
 
+import io
 import mmap
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 
 from sonde.source import scan
+from sonde.source.buffers import Buffers
 from sonde.source.unpack import Octets, Plain, UnpackError, unpacked
 from sonde.table.frames import FRAME, Block, Damage, SourceReport
 from sonde.wire import Ints, Rows, Wire
 
 BLOCK_FRAMES = 12288  # of a block, at most
 BLOCK_OCTETS = 6 << 20  # a block of long frames is over sooner: its pages stay until all lanes are through
-PIECE = 8 << 20  # octets read at a time from what is not mapped
+BUFFER = 12 << 20  # octets of a stream in one buffer: about two blocks, and few records are cut at its end
+PIECE = 1 << 20  # octets of a stream that are read and looked through at a time, while they are in the cache
 RELEASE = 1 << 20  # mapped octets after which read pages are given back
 
 CLASSIC = {
@@ -37,6 +40,7 @@ CLASSIC = {
     b"\xa1\xb2\xcd\x34": (1, 1000, 24),
 }
 NEXT_GENERATION = b"\x0a\x0d\x0d\x0a"
+LONGEST_HEADER = 24  # of a file, that must be there to be read
 
 
 class SourceError(ValueError):
@@ -57,6 +61,9 @@ class Source:
         self.interfaces: Ints = np.zeros((scan.MOST_INTERFACES, 5), np.int64)
         self.is_ng = False
         self.released = 0
+        #: Whether a stream gives blocks of what is at hand, else as large ones as a file.
+        self.is_prompt = False
+        self.buffers = Buffers()
 
     def blocks(self, first: int = 0, frames: int = BLOCK_FRAMES) -> Iterator[Block]:
         """Give blocks of frames in order; `first` numbers the first frame."""
@@ -79,7 +86,8 @@ class Source:
         self._scan(np.zeros(1, np.uint8), 0, 0, np.empty(1, FRAME))
 
     def release(self, offset: int) -> None:
-        """Give back the mapped pages before an offset: nobody will read them again."""
+        """Give back the memory of what lies before an offset: nobody will read it again. Any thread may."""
+        self.buffers.release(offset)
         until = offset // mmap.PAGESIZE * mmap.PAGESIZE
         if self.mapped is not None and until - self.released >= RELEASE:
             self.mapped.madvise(mmap.MADV_DONTNEED, self.released, until - self.released)
@@ -105,7 +113,7 @@ class Source:
                 f"{self.report.path} is no capture: it begins with {head[:4].hex(' ')}, "
                 "not with a pcap or pcapng header."
             )
-        if len(head) < 24:
+        if len(head) < LONGEST_HEADER:
             raise SourceError(f"{self.report.path} ends within its header after {len(head)} octets.")
         swapped, unit, record = found
         order: Any = "big" if swapped else "little"
@@ -149,44 +157,63 @@ class Source:
             at = after
 
     def _piped_blocks(self, count: int) -> Iterator[Block]:
-        assert self.stream is not None  # noqa: S101
-        rest, base, at, over = b"", 0, -1, False
+        """Read into buffers; the record that one ends within goes to the front of the next."""
+        wire, filled, base = self.buffers.take(BUFFER), 0, 0  # `base` is where the buffer begins in the input
+        at = begun = -1
+        frames, found, over = np.empty(count, FRAME), 0, False
         while not over:
-            try:
-                piece = self.stream.read1(PIECE)
-            except (OSError, UnpackError) as error:
-                self._damage(base + len(rest), str(error))
-                piece = b""
-            over = not piece
-            octets = rest + piece
+            more, over = self._fill(wire[filled : filled + PIECE].data, base + filled)
+            filled += more
             if at < 0:
-                if not octets:
-                    fault = self.report.damage[0].reason if self.report.damage else "it is empty"
-                    raise SourceError(f"{self.report.path} holds no capture: {fault}.")
-                if len(octets) < 24 and not over:
-                    rest = octets
+                if filled < LONGEST_HEADER and not over:
                     continue
-                at = self.begin(octets[:64])
-            wire = np.frombuffer(octets, np.uint8)
-            stopped = False
-            while True:
-                frames = np.empty(count, FRAME)
-                found = self._scan(wire, at, len(wire), frames)
-                after = int(self.state[scan.NEXT])
-                if found:
-                    yield Block(wire, frames[:found], 0, base + after)
-                at = after
-                if self._stopped(wire, base, at, len(wire)):
-                    stopped = True
-                    break
-                if int(self.state[scan.REASON]) != scan.FULL:
-                    break
-            if stopped:
+                at = begun = self._begin_piped(wire[:filled])
+            is_full = True
+            while is_full:
+                found += self._scan(wire, at, filled, frames[found:])
+                at, is_full = int(self.state[scan.NEXT]), int(self.state[scan.REASON]) == scan.FULL
+                stops = int(self.state[scan.REASON]) != scan.MORE or over or self.is_prompt
+                if found and (stops or at - begun >= BLOCK_OCTETS or len(wire) - filled < PIECE):
+                    yield Block(wire, frames[:found], 0, base + at)
+                    frames, found, begun = np.empty(count, FRAME), 0, at
+            if self._stopped(wire, base, at, filled):
                 break
-            if over and at < len(wire):
-                self._damage(base + at, f"the input ends within a record ({len(wire) - at} octets of it are there)")
-            rest, base, at = octets[at:], base + at, 0
-        self.report.octets = base + len(rest)
+            if over and at < filled:
+                self._damage(base + at, f"the input ends within a record ({filled - at} octets of it are there)")
+            if len(wire) - filled < PIECE:
+                rest = filled - at
+                fresh = self.buffers.take(max(BUFFER, 2 * rest + PIECE))
+                fresh[:rest] = wire[at:filled]
+                self.buffers.lend(wire, base + at)
+                wire, filled, base, at, begun = fresh, rest, base + at, 0, 0
+        self.report.octets = base + filled
+
+    def _fill(self, room: memoryview, offset: int) -> tuple[int, bool]:
+        """Read the octets from an offset on: as many as there is room for, or what is at hand; say whether that is all.
+
+        What could be read before it went wrong counts.
+        """
+        assert self.stream is not None  # noqa: S101
+        filled = 0
+        try:
+            while filled < len(room):
+                more = self.stream.readinto(room[filled:])
+                filled += more
+                if not more:
+                    return filled, True
+                if self.is_prompt:
+                    break
+        except (OSError, UnpackError) as error:
+            self._damage(offset + filled, str(error))
+            return filled, True
+        return filled, False
+
+    def _begin_piped(self, wire: Wire) -> int:
+        """Read the file header of a stream; give its length."""
+        if not len(wire):
+            fault = self.report.damage[0].reason if self.report.damage else "it is empty"
+            raise SourceError(f"{self.report.path} holds no capture: {fault}.")
+        return self.begin(bytes(wire[:64]))
 
 
 def open_source(path: str) -> Source:
@@ -195,13 +222,13 @@ def open_source(path: str) -> Source:
     Raises SourceError with a sentence for the user if it is no capture, empty or unreadable.
     """
     if path == "-":
-        handle = open(sys.stdin.fileno(), "rb", buffering=PIECE, closefd=False)  # noqa: SIM115 - Source.close does
+        handle = open(sys.stdin.fileno(), "rb", buffering=0, closefd=False)  # noqa: SIM115 - Source.close does
         return Source("standard input", unpacked(handle), None, 0)
     place = Path(path)
     try:
         if place.is_dir():
             raise SourceError(f"{path} is a folder without a capture in it.")
-        handle = place.open("rb", buffering=PIECE)
+        handle = place.open("rb", buffering=0)
     except FileNotFoundError:
         raise SourceError(f"{path} does not exist; check the spelling.") from None
     except PermissionError:
@@ -215,7 +242,7 @@ def open_source(path: str) -> Source:
         raise
 
 
-def _opened(path: str, handle: BinaryIO, place: Path) -> Source:
+def _opened(path: str, handle: io.FileIO, place: Path) -> Source:
     """Map a regular file that is not packed; read all else piece by piece."""
     size = place.stat().st_size
     if place.is_file() and size == 0:

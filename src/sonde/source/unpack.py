@@ -4,10 +4,17 @@ All four unpack piece by piece and in several members one behind the other. Litt
 at a time, so that what a hostile file unpacks to at once stays bounded.
 """
 
+import fcntl
+import io
+import select
 from collections.abc import Callable
-from typing import Any, BinaryIO, Protocol, cast
+from contextlib import suppress
+from typing import Any, Protocol, cast
 
 FED = 4096  # octets at a time; zstd makes at most 128 MiB of them
+READ = 1 << 18  # packed octets read at a time
+PIPE_OCTETS = 1 << 20  # that a pipe may hold, as much as Linux allows anybody
+F_SETPIPE_SZ = 1031  # linux/fcntl.h
 HEAD = 6  # octets that tell what it is
 
 
@@ -18,8 +25,8 @@ class UnpackError(ValueError):
 class Octets(Protocol):
     """What captures are read from."""
 
-    def read1(self, size: int, /) -> bytes:
-        """Give some octets, about `size`; none at the end."""
+    def readinto(self, room: memoryview, /) -> int:
+        """Put octets into `room`, and give how many; none at the end only."""
 
     def close(self) -> None:
         """Let the input go."""
@@ -28,16 +35,17 @@ class Octets(Protocol):
 class Plain:
     """A stream that is not packed, whose first octets were read already."""
 
-    def __init__(self, handle: BinaryIO, head: bytes) -> None:
+    def __init__(self, handle: io.RawIOBase, head: bytes) -> None:
         """Go on behind `head`."""
         self.handle, self.head = handle, head
 
-    def read1(self, size: int, /) -> bytes:
-        """Give what is at hand."""
+    def readinto(self, room: memoryview, /) -> int:
+        """Give what is at hand; wait until there is something."""
         if self.head:
-            head, self.head = self.head, b""
-            return head
-        return cast("Any", self.handle).read1(size)
+            head, self.head = self.head[: len(room)], self.head[len(room) :]
+            room[: len(head)] = head
+            return len(head)
+        return _read(self.handle, room)
 
     def close(self) -> None:
         """Let the input go."""
@@ -47,34 +55,39 @@ class Plain:
 class Packed:
     """A stream of packed members."""
 
-    def __init__(self, handle: BinaryIO, head: bytes, make: Callable[[], Any]) -> None:
-        """Unpack `head` and what follows it; `make` makes the engine of one member."""
-        self.handle, self.rest, self.make = handle, head, make
+    def __init__(self, stream: Plain, make: Callable[[], Any]) -> None:
+        """Unpack a stream; `make` makes the engine of one member."""
+        self.stream, self.make = stream, make
         self.engine = make()
         self.fault = ""
+        self.read = bytearray(READ)
+        self.at = self.end = 0  # of what was read and is not fed yet
+        self.piece = memoryview(b"")  # of what was unpacked and found no room yet
 
-    def read1(self, size: int, /) -> bytes:
-        """Unpack about `size` octets; UnpackError where nothing more can be, after all that could."""
-        pieces: list[bytes] = []
-        have = 0
-        while have < size and not self.fault:
-            try:
-                piece = self._step()
-            except UnpackError as error:
-                self.fault = str(error)
-                break
-            if piece is None:
-                break
-            pieces.append(piece)
-            have += len(piece)
-        if self.fault and not pieces:
+    def readinto(self, room: memoryview, /) -> int:
+        """Fill `room` with what is unpacked; UnpackError where nothing more can be, after all that could."""
+        filled = 0
+        while filled < len(room) and not self.fault:
+            if not self.piece:
+                try:
+                    piece = self._step()
+                except UnpackError as error:
+                    self.fault = str(error)
+                    break
+                if piece is None:
+                    return filled
+                self.piece = memoryview(piece)
+            taken = min(len(self.piece), len(room) - filled)
+            room[filled : filled + taken] = self.piece[:taken]
+            self.piece = self.piece[taken:]
+            filled += taken
+        if self.fault and not filled:
             raise UnpackError(self.fault)
-        return b"".join(pieces)
+        return filled
 
     def _step(self) -> bytes | None:
         """Unpack one piece, which may be empty; None at the end."""
-        fed = self.rest or self.handle.read(FED)
-        self.rest = b""
+        fed = self._feed()
         if self.engine.eof:
             fed = (self.engine.unused_data + fed).lstrip(b"\0")  # gzip files may be padded
             if not fed:
@@ -87,9 +100,17 @@ class Packed:
         except Exception as error:  # each library has a class of its own
             raise UnpackError(f"it cannot be unpacked: {error}") from error
 
+    def _feed(self) -> bytes:
+        """Give the next packed octets; none at the end."""
+        if self.at == self.end:
+            self.at, self.end = 0, self.stream.readinto(memoryview(self.read))
+        fed = bytes(self.read[self.at : min(self.at + FED, self.end)])
+        self.at += len(fed)
+        return fed
+
     def close(self) -> None:
         """Let the input go."""
-        self.handle.close()
+        self.stream.close()
 
 
 def _gzip() -> Any:  # noqa: ANN401
@@ -124,10 +145,28 @@ MAKERS: dict[bytes, Callable[[], Any]] = {
 }
 
 
-def unpacked(handle: BinaryIO) -> Plain | Packed:
+def unpacked(handle: io.FileIO) -> Plain | Packed:
     """Wrap a stream in what its first octets ask for."""
-    head = handle.read(HEAD)
+    _widen(handle)
+    head = bytearray(HEAD)
+    have = 0
+    while have < HEAD and (more := _read(handle, memoryview(head)[have:])):
+        have += more
+    plain = Plain(handle, bytes(head[:have]))
     for magic, make in MAKERS.items():
-        if head.startswith(magic):
-            return Packed(handle, head, make)
-    return Plain(handle, head)
+        if plain.head.startswith(magic):
+            return Packed(plain, make)
+    return plain
+
+
+def _widen(handle: io.FileIO) -> None:
+    """Have a pipe hold more, where it is one: whoever writes to it, and we, wait less often."""
+    with suppress(OSError):  # it is no pipe, or the system allows no more
+        fcntl.fcntl(handle.fileno(), F_SETPIPE_SZ, PIPE_OCTETS)
+
+
+def _read(handle: io.RawIOBase, room: memoryview) -> int:
+    """Read what is at hand; wait until there is something, also where the pipe is set not to wait."""
+    while (read := cast("Any", handle).readinto(room)) is None:
+        select.select([handle], [], [])
+    return int(read)
