@@ -96,7 +96,7 @@ class Crew:
     stop: threading.Event
 
     def release(self) -> None:
-        """Give back the pages of blocks that all lanes are through with; called by one lane."""
+        """Give back the memory of blocks that all lanes are through with; called by who reads, lanes are waited for."""
         while not self.places.empty() and min(self.passed) > self.released:
             source, offset = self.places.get()
             source.release(offset)
@@ -278,10 +278,9 @@ def _read_sources(sources: list[Input], crew: Crew, totals: Totals, progress: Ca
             for block in source.blocks(totals.frames):
                 totals.count_block(block)
                 crew.places.put((source, block.offset))
+                crew.release()
                 for waiting in crew.blocks:
                     waiting.put(block)
-                for waiting in crew.blocks:
-                    waiting.join()  # one block is read ahead, and no second: its pages count as memory
                 progress(totals.frames, block.offset)
                 if crew.stop.is_set():
                     return
@@ -309,8 +308,6 @@ def _run_lane(lane: Lane, crew: Crew) -> None:
                 return
             made = lane.take(block.wire, block.frames, block.first, block.now_ns)
             crew.passed[lane.number] += 1
-            if lane.number == 0:
-                crew.release()
             out.put(made)
         if block is not None:
             out.put(block)
