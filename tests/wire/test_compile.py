@@ -131,3 +131,21 @@ def _count_up(number: int) -> int:
     for each in range(number):
         total += each
     return total
+
+
+def test_machine_code_tells_one_name_short_and_of_its_own() -> None:
+    """The engine that loads it has one list of names: kernels of any arguments are in it."""
+    from sonde.wire.compile import compile_kernel
+
+    names = set()
+    for dtype in (np.uint8, np.int64):
+        head, _, code = compile_kernel(take_turns, (np.array([3, 5, 7], dtype), 10)).partition(b"\n")
+        name = head.split(b" ")[0]
+        names.add(name)
+        assert code.count(name) == 1
+        assert len(name) < 100
+        assert b"take_turns" not in code.replace(name, b"")
+        assert b"NumbaEnv" not in code
+    assert len(names) == 2
+    wide = take_turns(np.array([3, 5, 7], np.int64), 10)
+    assert wide == take_turns(np.array([3, 5, 7], np.uint8), 10) == take_turns.function(np.array([3, 5, 7]), 10)

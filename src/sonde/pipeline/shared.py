@@ -19,7 +19,7 @@ import numpy as np
 from sonde.wire import Wire
 
 UNIT = mmap.PAGESIZE  # pieces begin at multiples of it
-KEPT_UNITS = (32 << 20) // UNIT  # what lies behind, in peaks, goes back to the system when it is let go
+KEPT_UNITS = (64 << 20) // UNIT  # what lies behind, in peaks, goes back to the system when it is let go
 SMALL = 1 << 16  # octets; what is copied rather than kept in a unit of its own
 
 

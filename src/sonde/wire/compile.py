@@ -4,6 +4,7 @@ Imported only where something is compiled, because Numba takes a third of a seco
 """
 
 import gc
+import hashlib
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -97,7 +98,8 @@ def compile_kernel(kernel: Kernel[..., Any], args: tuple[Any, ...]) -> bytes:
         compiled = dispatcher.overloads[signature]
         result = str(compiled.signature.return_type).replace(" ", "")
         entry = compiled.fndesc.llvm_func_name
-        return f"{entry}{PACKED} {result}\n".encode() + _object_code(compiled.library, entry)
+        symbol = f"{kernel.name}.{hashlib.blake2b(entry.encode(), digest_size=12).hexdigest()}"
+        return f"{symbol} {result}\n".encode() + _object_code(compiled.library, entry, symbol)
 
 
 @contextmanager
@@ -227,16 +229,21 @@ def _packed(entry: Any) -> Any:
     )
 
 
-def _object_code(library: Any, entry: str) -> bytes:
-    """Link what a lowered function calls, directly or not, optimise it all, emit an object file."""
+def _object_code(library: Any, entry: str, symbol: str) -> bytes:
+    """Link what a lowered function calls, directly or not, optimise it all, emit an object file.
+
+    It tells one name, by which it is called. Numba's names spell out the types of all arguments, up to 8 KiB each: they
+    were four fifths of a file, and are read, copied and sorted wherever it is loaded.
+    """
     module = library._final_module.clone()  # noqa: SLF001
     module.name = library._final_module.name  # noqa: SLF001
     for callee in _callees(library):
         module.link_in(callee._get_module_for_linking(), preserve=True)  # noqa: SLF001
     module.link_in(_packed(module.get_function(entry)))
-    for function in module.functions:  # what nobody else can call may be inlined, or left out
-        if not function.is_declaration and function.name != entry + PACKED:
-            function.linkage = "internal"
+    module.get_function(entry + PACKED).name = symbol
+    for each in (*module.functions, *module.global_variables):  # what nobody else can name may be inlined, or left out
+        if not each.is_declaration and each.name != symbol:
+            each.linkage = "private"
     passes, builder = library.codegen._module_pass_manager()  # noqa: SLF001
     passes.run(module, builder)
     code: bytes = library.codegen._tm.emit_object(module)  # noqa: SLF001

@@ -3,7 +3,7 @@
     keep(cache_folder() / "name", octets)
     octets = recall(cache_folder() / "name")         # OSError where it is not there
 
-Each version of the program, of LLVM and of the CPU has code of its own, some 20 MiB; a file's time says when it was
+Each version of the program, of LLVM and of the CPU has code of its own, some 5 MiB; a file's time says when it was
 last of use.
 """
 
