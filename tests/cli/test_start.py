@@ -42,6 +42,12 @@ def test_reading_with_kept_kernels_does_not_import_the_compiler() -> None:
     assert "numba" not in loaded(code)
 
 
+def test_the_process_that_reads_needs_no_arrow() -> None:
+    """It is forked before what only a writer of records needs is imported."""
+    code = "import sonde.pipeline.read as read; read.make_plan(); read.Apart"
+    assert loaded(code) & {"pyarrow", "pandas", "numba", "duckdb", "rich"} == set()
+
+
 COMMANDS = ["read", "query", "protocols", "authorize", "vault", "live", "watch"]
 ACTS = [f"authorize {act}" for act in "draft sign show check revoke".split()] + [
     "vault keygen",

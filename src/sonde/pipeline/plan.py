@@ -1,11 +1,12 @@
 """The plan: wanted tables and the policy, compiled into what each stage must do."""
 
+from __future__ import annotations
+
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cache, cached_property
 
 import numpy as np
-import pyarrow as pa
 
 from sonde.content import MailPartRecord, MailRecord
 from sonde.dissect import Dissector, all_dissectors
@@ -13,8 +14,9 @@ from sonde.flow import Limits
 from sonde.identify import Applications, Matcher
 from sonde.pipeline.means import load_means
 from sonde.policy import Gate, Scope, new_scope
-from sonde.record import FlowRecord, catalogue
+from sonde.record import FlowRecord, catalogue, declared
 from sonde.schema import ENDPOINT, Field, Record, columns, table_name
+from sonde.table.late import pa
 from sonde.table.packets import TUNNELS
 from sonde.wire import Wire
 
@@ -161,4 +163,4 @@ def table_columns(name: str) -> dict[str, tuple[pa.DataType, Field]]:
 @cache
 def registry() -> dict[str, dict[str, Field]]:
     """Give every field that can be emitted, by table and column, for policies to be checked against."""
-    return {table: {name: field for name, (_, field) in table_columns(table).items()} for table in all_records()}
+    return {table: declared(record, is_flows=table == "flows") for table, record in all_records().items()}

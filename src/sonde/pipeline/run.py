@@ -20,7 +20,6 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import numpy as np
-import pyarrow as pa
 
 from sonde.pipeline.batch import Yield, room_of_own
 from sonde.pipeline.lane import CORE_TASKS, Lane
@@ -197,13 +196,12 @@ def compile_all(plan: Plan, rehearsals: list[Callable[[], object]]) -> None:
 
 
 def give_memory_back() -> None:
-    """Have glibc return large arrays to the system as soon as they are freed, and Arrow use glibc.
+    """Have glibc return large arrays to the system as soon as they are freed.
 
     By itself it raises the size from which it does so up to 32 MiB, and the arrays of
     each block then stay behind in the heaps of several threads: twice the memory, for
-    no time saved. Arrow's own allocator keeps what it freed too: 50 MiB that never come back.
+    no time saved.
     """
-    pa.set_memory_pool(pa.system_memory_pool())
     try:
         library = ctypes.CDLL(None)
         library.mallopt(M_MMAP_THRESHOLD, LARGE_ARRAY)

@@ -9,10 +9,11 @@ policy does not keep, does not pass. The gate fails closed: an unknown technique
 an error.
 """
 
+from __future__ import annotations
+
 from collections.abc import Mapping
 
 import numpy as np
-import pyarrow as pa
 
 from sonde.policy.error import PolicyError
 from sonde.policy.keys import Keys
@@ -20,6 +21,7 @@ from sonde.policy.techniques import Task, applied, transform, type_after
 from sonde.policy.terms import DROP, KEEP, TECHNIQUES, Policy
 from sonde.schema import CONTENT, Field, Privacy
 from sonde.table.arrow import numbers
+from sonde.table.late import pa
 from sonde.table.permitted import Permitted, take_seal
 from sonde.wire import Ints
 

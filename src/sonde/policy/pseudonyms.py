@@ -6,11 +6,13 @@ The message is the field's name, a zero octet, and the value as UTF-8 (RFC 2104,
 that one value has another name in another field. The key's own blocks are hashed once.
 """
 
+from __future__ import annotations
+
 from typing import NamedTuple
 
 import numpy as np
-import pyarrow as pa
 
+from sonde.table.late import pa
 from sonde.wire import Int, Ints, Wire, copy, kernel
 from sonde.wire.digest import BLOCK, MASK, SHA256_START, WORDS, load_block, sha256_block
 

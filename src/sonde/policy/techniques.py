@@ -7,13 +7,14 @@ Each distinct value is treated once. A value that is not what its field holds, a
 address is expected, is not kept for that: it gets a pseudonym.
 """
 
+from __future__ import annotations
+
 import socket
 from collections.abc import Sequence
 from functools import partial
 from typing import NamedTuple
 
 import numpy as np
-import pyarrow as pa
 
 from sonde.policy.domains import registrable
 from sonde.policy.keys import Key
@@ -22,6 +23,7 @@ from sonde.policy.terms import DROP, KEEP, PREFIX, PSEUDONYMISE, SECOND_NS, TRUN
 from sonde.policy.values import SHORTENED
 from sonde.schema import ENDPOINT, NO_TIME, Field
 from sonde.table.arrow import hex_column, lists_like, plain, texts_column, times
+from sonde.table.late import pa
 from sonde.table.texts import distinct, repeated
 
 OUI_LENGTH = 8  # characters of a hardware address that name its maker (RFC 6235 §4.2)

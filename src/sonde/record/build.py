@@ -7,12 +7,14 @@ Nothing here decides what may be seen: the columns go to the policy's gate next,
 that the policy drops was not even copied out of the wire.
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import cache
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 
 from sonde.record.flow_record import bits_column, halves
 from sonde.record.text import (
@@ -27,6 +29,7 @@ from sonde.record.text import (
 )
 from sonde.schema import ENDPOINT, PROTOCOL, Column, Field, Kind, Record, columns
 from sonde.table.arrow import encode, named, numbers, times, truths, values_column
+from sonde.table.late import pa
 from sonde.table.out import COMMON_ANOMALIES, OWN_ANOMALY, STATUS_NAMES
 from sonde.wire import Ints, Rows, Wire
 
@@ -44,34 +47,40 @@ TAIL_FIELDS: dict[str, tuple[Kind, Field]] = {
     "anomalies": (Kind("names", "u8", -1, "list_string"), Field("What was odd, from a closed list", PROTOCOL)),
 }
 
-ARROW: dict[str, pa.DataType] = {
-    "uint8": pa.uint8(),
-    "uint16": pa.uint16(),
-    "uint32": pa.uint32(),
-    "uint64": pa.uint64(),
-    "int8": pa.int8(),
-    "int32": pa.int32(),
-    "int64": pa.int64(),
-    "float64": pa.float64(),
-    "bool": pa.bool_(),
-    "string": pa.string(),
-    "binary": pa.binary(),
-    "timestamp": pa.timestamp("ns", "UTC"),
-    "duration": pa.duration("ns"),
-    "list_string": pa.list_(pa.string()),
-    "list_uint32": pa.list_(pa.uint32()),
-    "dictionary": pa.dictionary(pa.int32(), pa.string()),
-}
+
+@cache
+def arrow_types() -> dict[str, pa.DataType]:
+    """Give Arrow's types by the names that kinds have for them."""
+    return {
+        "uint8": pa.uint8(),
+        "uint16": pa.uint16(),
+        "uint32": pa.uint32(),
+        "uint64": pa.uint64(),
+        "int8": pa.int8(),
+        "int32": pa.int32(),
+        "int64": pa.int64(),
+        "float64": pa.float64(),
+        "bool": pa.bool_(),
+        "string": pa.string(),
+        "binary": pa.binary(),
+        "timestamp": pa.timestamp("ns", "UTC"),
+        "duration": pa.duration("ns"),
+        "list_string": pa.list_(pa.string()),
+        "list_uint32": pa.list_(pa.uint32()),
+        "dictionary": pa.dictionary(pa.int32(), pa.string()),
+    }
 
 
 def catalogue(record: type[Record], *, is_flows: bool = False) -> dict[str, tuple[pa.DataType, Field]]:
     """Give the emitted columns of a table in order: Arrow type and declaration of each."""
-    own = {each.name: (ARROW[each.kind.arrow], _field(each)) for each in columns(record) if not each.field.internal}
-    if is_flows:
-        return own
-    head = {name: (ARROW[kind.arrow], field) for name, (kind, field) in KEY_FIELDS.items()}
-    tail = {name: (ARROW[kind.arrow], field) for name, (kind, field) in TAIL_FIELDS.items()}
-    return {**head, **own, **tail}
+    types = arrow_types()
+    return {name: (types[kind.arrow], field) for name, (kind, field) in _emitted(record, is_flows=is_flows).items()}
+
+
+def _emitted(record: type[Record], *, is_flows: bool) -> dict[str, tuple[Kind, Field]]:
+    """Give kind and declaration of each emitted column in order."""
+    own = {each.name: (each.kind, _field(each)) for each in columns(record) if not each.field.internal}
+    return own if is_flows else {**KEY_FIELDS, **own, **TAIL_FIELDS}
 
 
 def _field(column: Column) -> Field:
@@ -82,7 +91,7 @@ def _field(column: Column) -> Field:
 
 def declared(record: type[Record], *, is_flows: bool = False) -> dict[str, Field]:
     """Give the declaration of each emitted column, its privacy class included."""
-    return {name: field for name, (_, field) in catalogue(record, is_flows=is_flows).items()}
+    return {name: field for name, (_, field) in _emitted(record, is_flows=is_flows).items()}
 
 
 def _column(column: Column, values: np.ndarray, text: Wire) -> pa.Array:
@@ -97,7 +106,7 @@ def _column(column: Column, values: np.ndarray, text: Wire) -> pa.Array:
     if kind.name in simple:
         return simple[kind.name](text, values)
     if kind.name in ("time", "duration"):
-        return times(values, ARROW[kind.arrow])
+        return times(values, arrow_types()[kind.arrow])
     if kind.name == "code":
         return _code_column(kind, values)
     if kind.name == "ipv4":
@@ -107,7 +116,7 @@ def _column(column: Column, values: np.ndarray, text: Wire) -> pa.Array:
     if kind.name == "f64":
         return numbers(values, pa.float64(), np.isnan(values))
     null = values == kind.null
-    return truths(values == 1, null) if kind.name == "bool" else numbers(values, ARROW[kind.arrow], null)
+    return truths(values == 1, null) if kind.name == "bool" else numbers(values, arrow_types()[kind.arrow], null)
 
 
 def _code_column(kind: Kind, values: np.ndarray) -> pa.Array:
@@ -133,8 +142,9 @@ def build_columns(
 
     `names` limits the columns; `complete` gives those that a dissector derives in bulk.
     """
+    types = arrow_types()
     found: dict[str, pa.Array] = {
-        "ts": times(np.ascontiguousarray(rows["ts"]), ARROW["timestamp"]),
+        "ts": times(np.ascontiguousarray(rows["ts"]), types["timestamp"]),
         "uid": uid_column(keys["frame"], seed),
         "orig_ip": address_column(*halves(keys, "orig")),
         "orig_port": numbers(keys["orig_port"], pa.uint16()),
@@ -148,7 +158,7 @@ def build_columns(
         if column.name in derived:
             values = derived[column.name]
             found[column.name] = (
-                values if isinstance(values, pa.Array) else values_column(values, ARROW[column.kind.arrow])
+                values if isinstance(values, pa.Array) else values_column(values, types[column.kind.arrow])
             )
         else:
             found[column.name] = _column(column, rows[column.name], text)

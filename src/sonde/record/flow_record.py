@@ -3,7 +3,6 @@
 from typing import Annotated, Any, ClassVar, NamedTuple
 
 import numpy as np
-import pyarrow as pa
 
 from sonde.record.text import address_column, community_column, uid_column
 from sonde.schema import (
@@ -39,6 +38,7 @@ from sonde.table.flows import (
     SYN_SENT,
     TOLD,
 )
+from sonde.table.late import pa
 from sonde.table.packets import TUNNELS
 from sonde.table.texts import spelled
 from sonde.wire import Rows
@@ -198,7 +198,7 @@ def stream_octets(rows: Rows) -> tuple[np.ndarray, np.ndarray]:
     return found[0], found[1]
 
 
-def history_column(rows: Rows) -> pa.Array:
+def history_column(rows: Rows) -> "pa.Array":
     """Make the history letters a string column."""
     lengths = rows["letters"].astype(np.int32)
     offsets = np.zeros(len(rows) + 1, np.int32)
@@ -209,13 +209,13 @@ def history_column(rows: Rows) -> pa.Array:
     return pa.Array.from_buffers(pa.string(), len(rows), buffers)
 
 
-def bits_column(bits: np.ndarray, names: tuple[str, ...]) -> pa.Array:
+def bits_column(bits: np.ndarray, names: tuple[str, ...]) -> "pa.Array":
     """Make a list-of-names column of bit sets; few distinct sets are met, each is spelled once."""
     distinct, codes = encode(bits)
     return spelled(codes, [[name for bit, name in enumerate(names) if value >> bit & 1] or None for value in distinct])
 
 
-def tunnels_column(tunnels: np.ndarray) -> pa.Array:
+def tunnels_column(tunnels: np.ndarray) -> "pa.Array":
     """Make the list of tunnel kinds, outermost first."""
     distinct, codes = encode(tunnels)
     return spelled(
@@ -227,7 +227,7 @@ def tunnels_column(tunnels: np.ndarray) -> pa.Array:
     )
 
 
-def layers_column(rows: Rows, protocols: list[str | None]) -> pa.Array:
+def layers_column(rows: Rows, protocols: list[str | None]) -> "pa.Array":
     """Make the list of protocols inside each other: tunnels, network, transport, and what they carry."""
     tunnels, tunnel_codes = encode(rows["tunnels"])
     carried = (rows["protocol"].astype(np.int64) + 1) << 16 | (rows["inner"].astype(np.int64) + 1)
@@ -265,7 +265,7 @@ class Names(NamedTuple):
     rules: list[str | None]
 
 
-def parent_column(frames: np.ndarray, seed: int) -> pa.Array:
+def parent_column(frames: np.ndarray, seed: int) -> "pa.Array":
     """Make the column of names of flows that announced others; null where none did."""
     has = np.flatnonzero(frames >= 0)
     codes = np.full(len(frames), -1, np.int64)
@@ -281,13 +281,13 @@ def flow_columns(rows: Rows, wanted: set[str], seed: int, named_by: Names) -> di
     stamp, span = pa.timestamp("ns", "UTC"), pa.duration("ns")
     tunnel_names: list[str | None] = [name or None for name in TUNNELS]
 
-    def gap_mean(side: int) -> pa.Array:
+    def gap_mean(side: int) -> "pa.Array":
         count = rows["packets"][:, side]
         first = rows["last_of"][:, side]
         length = np.where(first == NO_TIME, 0, rows["last_of"][:, side] - rows["part_start"])
         return times(np.where(count < 2, NO_TIME, length // np.maximum(count - 1, 1)), span)
 
-    def mean(side: int) -> pa.Array:
+    def mean(side: int) -> "pa.Array":
         count = rows["packets"][:, side]
         return numbers(rows["octets"][:, side] // np.maximum(count, 1), pa.uint32(), count == 0)
 

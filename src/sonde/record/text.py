@@ -3,10 +3,12 @@
 Each kernel writes octets and offsets as Arrow lays out a string column.
 """
 
+from __future__ import annotations
+
 import numpy as np
-import pyarrow as pa
 
 from sonde.table.arrow import numbers, validity
+from sonde.table.late import pa
 from sonde.table.out import LENGTH_BITS, LENGTH_MASK
 from sonde.wire import Int, Ints, Rows, Wire, copy, find_like, kernel, u16, u32
 from sonde.wire.sha1 import WORDS, sha1_short

@@ -1,14 +1,15 @@
 """Batches out: Parquet, JSON Lines, CSV, Zeek logs."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Mapping
 from pathlib import Path
-
-import pyarrow as pa
 
 from sonde.sink.behind import Behind
 from sonde.sink.files import CsvSink, JsonlSink, ParquetSink, Sink
 from sonde.sink.files import load as load_sinks
 from sonde.sink.zeek import ZeekSink
+from sonde.table.late import pa
 
 FORMATS = ("parquet", "jsonl", "csv", "zeek")
 

@@ -4,6 +4,8 @@ A sink takes `Permitted` batches and nothing else. It writes into a folder that 
 pipeline made aside and renames when all is well, so that output appears whole or not at all.
 """
 
+from __future__ import annotations
+
 import json
 import math
 from collections.abc import Callable, Mapping
@@ -11,9 +13,8 @@ from json.encoder import encode_basestring
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Protocol
 
-import pyarrow as pa
-
 from sonde.table.arrow import hex_column
+from sonde.table.late import pa
 from sonde.table.permitted import Permitted
 
 if TYPE_CHECKING:
@@ -52,10 +53,6 @@ def _checked(permitted: Permitted) -> pa.RecordBatch:
     return permitted.batch
 
 
-#: Repeated texts: a dictionary page makes them small and quick to write.
-REPEATED = pa.types.is_dictionary
-
-
 class ParquetSink:
     """A folder per table with Parquet parts."""
 
@@ -78,7 +75,8 @@ class ParquetSink:
 
         place = self.folder / table
         place.mkdir(parents=True)
-        repeated = [field.name for field in schema if REPEATED(field.type)]
+        #: Repeated texts: a dictionary page makes them small and quick to write.
+        repeated = [field.name for field in schema if pa.types.is_dictionary(field.type)]
         self.writers[table] = pq.ParquetWriter(
             place / "part-0000.parquet",
             schema,
@@ -202,7 +200,7 @@ class CsvSink:
             self.writers[permitted.table] = self._open(permitted.table, batch.schema)
         self.writers[permitted.table].write_batch(batch)
 
-    def _open(self, table: str, schema: pa.Schema) -> "pa_csv.CSVWriter":
+    def _open(self, table: str, schema: pa.Schema) -> pa_csv.CSVWriter:
         import pyarrow.csv as pa_csv  # noqa: PLC0415 - see `load`
 
         return pa_csv.CSVWriter(self.folder / f"{table}.csv", schema)

@@ -1,13 +1,14 @@
 """Zeek's logs as JSON lines: our tables under Zeek's names and meanings."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import IO, Any
 
-import pyarrow as pa
-
 from sonde.sink import zeek_logs
 from sonde.sink.files import spell
+from sonde.table.late import pa
 from sonde.table.permitted import Permitted
 
 

@@ -1,5 +1,7 @@
 """How each table reads in Zeek's logs (names and meanings of Zeek's reference)."""
 
+from __future__ import annotations
+
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -7,7 +9,7 @@ from functools import lru_cache
 from ipaddress import ip_address, ip_network
 from typing import Any
 
-import pyarrow as pa
+from sonde.table.late import pa
 
 Row = dict[str, Any]
 SECOND_NS = 1_000_000_000

@@ -4,14 +4,16 @@
 start. Here every column is put together from its buffers, as Arrow lays them out.
 """
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 
 from sonde.schema import NO_TIME
+from sonde.table.late import pa
 from sonde.wire import Int, Ints, kernel
 
 FEW = 512  # distinct values that `encode` counts before it gives up

@@ -1,6 +1,8 @@
 """Batches that passed the egress gate: the only thing that a sink accepts."""
 
-import pyarrow as pa
+from __future__ import annotations
+
+from sonde.table.late import pa
 
 _seal = object()
 _taken: list[bool] = []

@@ -6,13 +6,15 @@
 Arrow does both, for the price of its module of functions: 50 ms of each start, in which nothing else runs.
 """
 
+from __future__ import annotations
+
 import os
 from functools import cache
 
 import numpy as np
-import pyarrow as pa
 
 from sonde.table.arrow import lists_column, spans, validity
+from sonde.table.late import pa
 from sonde.table.out import LENGTH_BITS, LENGTH_MASK
 from sonde.wire import Int, Ints, Wire, copy, equal, kernel
 from sonde.wire.hash import hash_octets
