@@ -76,7 +76,7 @@ def test_frames_are_those_of_the_file_however_late_buffers_are_given_back(
 def test_blocks_of_a_pipe_are_as_large_as_those_of_a_file(
     through_pipe: Callable[[bytes, int], Source], tmp_path: Path
 ) -> None:
-    octets = pcap([bytes(60)] * 30_000)
+    octets = pcap([bytes(60)] * 50_000)
     place = tmp_path / "file"
     place.write_bytes(octets)
     sizes = [len(block.frames) for block in open_source(str(place)).blocks()]

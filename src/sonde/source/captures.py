@@ -25,9 +25,9 @@ from sonde.source.unpack import Octets, Plain, UnpackError, unpacked
 from sonde.table.frames import FRAME, Block, Damage, SourceReport
 from sonde.wire import Ints, Rows, Wire
 
-BLOCK_FRAMES = 12288  # of a block, at most
-BLOCK_OCTETS = 6 << 20  # a block of long frames is over sooner: its pages stay until all lanes are through
-BUFFER = 12 << 20  # octets of a stream in one buffer: about two blocks, and few records are cut at its end
+BLOCK_FRAMES = 20480  # of a block, at most
+BLOCK_OCTETS = 10 << 20  # a block of long frames is over sooner: its pages stay until all lanes are through
+BUFFER = 20 << 20  # octets of a stream in one buffer: about two blocks, and few records are cut at its end
 PIECE = 1 << 20  # octets of a stream that are read and looked through at a time, while they are in the cache
 RELEASE = 1 << 20  # mapped octets after which read pages are given back
 
