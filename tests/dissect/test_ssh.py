@@ -1,6 +1,7 @@
 """SSH: banners, KEXINITs and packets laid out by hand from RFC 4253; a fingerprint from ssh-keygen."""
 
 import hashlib
+import itertools
 from typing import Any
 
 import numpy as np
@@ -75,13 +76,22 @@ def read(*messages: tuple[int, bytes | int], **kwargs: Any) -> dict[str, Any]:
 
 def derive(row: dict[str, Any]) -> dict[str, Any]:
     """Give the derived columns of a row that the bench decoded."""
-    text, rows = bytearray(), np.zeros(1, [(name, "i8") for name in ("client_lists", "server_lists", "host_key")])
-    for name in rows.dtype.names or ():
-        raw = row[name]
-        rows[name] = NO_TEXT if raw is None else len(text) << LENGTH_BITS | len(raw)
-        text += raw or b""
-    found = complete(rows, np.frombuffer(bytes(text) or b"\0", np.uint8))
-    return {name: values[0] for name, values in found.items()}
+    return derive_all([row])[0]
+
+
+def derive_all(given: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Give them of several rows of one batch."""
+    text = bytearray()
+    rows = np.zeros(len(given), [(name, "i8") for name in ("client_lists", "server_lists", "host_key")])
+    for place, row in enumerate(given):
+        for name in rows.dtype.names or ():
+            raw = row[name]
+            rows[name][place] = NO_TEXT if raw is None else len(text) << LENGTH_BITS | len(raw)
+            text += raw or b""
+    found = {
+        name: values.to_pylist() for name, values in complete(rows, np.frombuffer(text or b"\0", np.uint8)).items()
+    }
+    return [{name: values[place] for name, values in found.items()} for place in range(len(given))]
 
 
 def sizes(*lengths: int) -> list[tuple[int, bytes]]:
@@ -101,6 +111,18 @@ def test_the_clients_first_name_that_the_server_has_is_agreed_on() -> None:
     assert (found["cipher_alg"], found["server_cipher_alg"]) == ("aes128-ctr", "aes256-ctr")
     assert (found["mac_alg"], found["server_mac_alg"]) == ("hmac-sha2-256", "hmac-sha1")
     assert (found["compression_alg"], found["server_compression_alg"]) == ("none", "none")
+
+
+def test_each_row_of_a_batch_is_told_its_own() -> None:
+    whole = read(*EXCHANGE)
+    choices = {
+        "client_lists": (whole["client_lists"], whole["client_lists"][:100], None),
+        "server_lists": (whole["server_lists"], None),
+        "host_key": (whole["host_key"], whole["host_key"] + b"other", None),
+    }
+    batch = [dict(zip(choices, each, strict=True)) for each in itertools.product(*choices.values())]
+    assert derive_all(batch + batch[::-1]) == [derive(row) for row in batch + batch[::-1]]
+    assert len({str(derive(row)) for row in batch}) == len(batch)
 
 
 def test_lists_are_those_of_what_a_side_sends() -> None:

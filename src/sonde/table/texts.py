@@ -47,6 +47,13 @@ def distinct_spans(text: Wire, of: np.ndarray) -> tuple[Ints, Ints]:
     return _numbered(text, begins, begins + (of & LENGTH_MASK), (of < 0).astype(np.uint8))
 
 
+def distinct_octets(text: Wire, of: np.ndarray) -> tuple[Ints, list[bytes]]:
+    """Give spans numbers likewise, and the octets of each distinct one."""
+    codes, rows = distinct_spans(text, of)
+    ends = [(span >> LENGTH_BITS, (span >> LENGTH_BITS) + (span & LENGTH_MASK)) for span in of[rows].tolist()]
+    return codes, [text[begin:end].tobytes() for begin, end in ends]
+
+
 def _numbered(octets: Wire, begins: Ints, ends: Ints, null: Wire) -> tuple[Ints, Ints]:
     count = len(begins)
     codes, first = np.empty(count, np.int64), np.empty(count, np.int64)
@@ -118,4 +125,4 @@ def spelled(codes: Ints, lists: list[list[str] | None]) -> pa.Array:
     return pa.Array.from_buffers(kind, len(codes), buffers, children=[repeated(column.values, items)])
 
 
-__all__ = ["distinct", "distinct_spans", "repeated", "spelled"]
+__all__ = ["distinct", "distinct_octets", "distinct_spans", "repeated", "spelled"]

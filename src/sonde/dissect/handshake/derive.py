@@ -20,7 +20,7 @@ from sonde.dissect.handshake.der import (
 from sonde.dissect.handshake.record import DATE_OUT_OF_RANGE
 from sonde.table.arrow import texts_column, truths
 from sonde.table.out import LENGTH_BITS, LENGTH_MASK, MALFORMED
-from sonde.table.texts import distinct_spans, repeated
+from sonde.table.texts import distinct_octets, repeated
 from sonde.wire import Rows, Wire
 
 MOST_KEPT = 1 << 15
@@ -108,13 +108,13 @@ def complete_sessions(rows: Rows, text: Wire) -> dict[str, Any]:
     """Spell the names of both sides, and say whether the one asked for is among the server's; like ones once."""
     found: dict[str, Any] = {}
     for name in ("subject", "issuer", "client_subject", "client_issuer"):
-        codes, raws = _distinct(text, rows[f"{name}_der"])
+        codes, raws = distinct_octets(text, rows[f"{name}_der"])
         names = [_once(_NAMES, b"d" + raw, _spell, raw) for raw in raws]
         is_told = np.array([*map(bool, names), False])  # the last is for -1
         found[name] = repeated(texts_column(names), np.where(is_told[codes], codes, -1))
-    asked, hosts = _distinct(text, rows["server_name"])
-    subjects, names_of = _distinct(text, rows["subject_der"])
-    others, lists = _distinct(text, rows["names_der"])
+    asked, hosts = distinct_octets(text, rows["server_name"])
+    subjects, names_of = distinct_octets(text, rows["subject_der"])
+    others, lists = distinct_octets(text, rows["names_der"])
     null = (asked < 0) | (subjects < 0)
     pairs = (asked * len(names_of) + subjects) * (len(lists) + 1) + others + 1
     fits, judged = np.zeros(len(rows), bool), []
@@ -125,12 +125,6 @@ def complete_sessions(rows: Rows, text: Wire) -> dict[str, Any]:
         judged.append(_fits(hosts[host], names_of[subject], lists[other - 1] if other else b""))
     fits[~null] = np.array(judged, bool)[which]
     return {**found, "sni_matches_cert": truths(fits, null)}
-
-
-def _distinct(text: Wire, spans: np.ndarray) -> tuple[np.ndarray, list[bytes]]:
-    """Give the distinct octets of spans, and which of them each has; -1 for null."""
-    codes, first = distinct_spans(text, spans)
-    return codes, [piece for piece in _pieces(text, spans[first]) if piece is not None]
 
 
 def _fits(host: bytes, subject: bytes, names: bytes) -> bool:

@@ -1,28 +1,25 @@
 """Lists, choices and fingerprints from two KEXINITs and a host key (RFC 4253 §7.1).
 
 HASSH (Salesforce, BSD licence) is the MD5 of four lists of one side as they were sent. Each
-distinct pair of KEXINITs and each key is read once a run; both caches are bounded and
-forget everything when full, which costs time and nothing else.
+distinct pair of KEXINITs and each key is read once a batch: whoever scans for servers shows
+the same ten thousand times.
 """
 
 import hashlib
 from base64 import b64encode
-from collections.abc import Callable
-from typing import Any, TypeVar
+from collections.abc import Sequence
+from typing import Any
 
-from sonde.table.out import LENGTH_BITS, LENGTH_MASK
-from sonde.wire import Rows, Wire
+import numpy as np
 
-MOST_KEPT = 1 << 14
+from sonde.table.arrow import texts_column
+from sonde.table.texts import distinct_octets, repeated, spelled
+from sonde.wire import Ints, Rows, Wire
+
 LISTS = 10  # name lists of a KEXINIT
 #: Places of the lists: then come ciphers, MACs, compressions and languages, each in two directions.
 KEX, HOST_KEY, CIPHER, MAC, COMPRESSION = 0, 1, 2, 4, 6
 TO_SERVER, TO_CLIENT = 0, 1
-Found = TypeVar("Found")
-Lists = list[list[str]]
-
-_PAIRS: dict[bytes, dict[str, Any]] = {}
-_KEYS: dict[bytes, tuple[str, str]] = {}
 #: Columns that tell a side's lists, and where each list stands.
 OFFERED = {"kex_algs": KEX, "host_key_algs": HOST_KEY, "ciphers": CIPHER, "macs": MAC, "compressions": COMPRESSION}
 #: Columns that tell what was agreed on, and where the list stands.
@@ -36,24 +33,6 @@ AGREED = {
     "compression_alg": COMPRESSION + TO_SERVER,
     "server_compression_alg": COMPRESSION + TO_CLIENT,
 }
-
-
-def _once(cache: dict[bytes, Found], key: bytes, make: Callable[[], Found]) -> Found:
-    """Give what `make` makes, from the cache if it is there."""
-    found = cache.get(key)
-    if found is None:
-        if len(cache) >= MOST_KEPT:
-            cache.clear()
-        found = cache[key] = make()
-    return found
-
-
-def _pieces(text: Wire, spans: Any) -> list[bytes | None]:  # noqa: ANN401
-    """Give the octets of spans; None for null."""
-    return [
-        None if span < 0 else text[span >> LENGTH_BITS : (span >> LENGTH_BITS) + (span & LENGTH_MASK)].tobytes()
-        for span in spans.tolist()
-    ]
 
 
 def read_lists(raw: bytes) -> list[str]:
@@ -108,20 +87,26 @@ def read_key(raw: bytes) -> tuple[str, str]:
 
 def complete(rows: Rows, text: Wire) -> dict[str, Any]:
     """Derive what follows from the KEXINITs and host keys of closed rows."""
-    names_of = [
-        *AGREED,
-        *(f"{side}_{name}" for side in ("client", "server") for name in OFFERED),
-        "hassh",
-        "hassh_server",
+    clients, client_lists = distinct_octets(text, rows["client_lists"])
+    servers, server_lists = distinct_octets(text, rows["server_lists"])
+    width = len(server_lists) + 1
+    pairs, codes = np.unique((clients + 1) * width + servers + 1, return_inverse=True)
+    told = [
+        read_pair(client_lists[client - 1] if client else None, server_lists[server - 1] if server else None)
+        for client, server in (divmod(pair, width) for pair in pairs.tolist())
     ]
-    found: dict[str, list[Any]] = {name: [] for name in (*names_of, "host_key_fingerprint", "host_key_type")}
-    clients, servers = _pieces(text, rows["client_lists"]), _pieces(text, rows["server_lists"])
-    for client, server, key in zip(clients, servers, _pieces(text, rows["host_key"]), strict=True):
-        mark = b"%d:%b%b" % (len(client or b""), client or b"", server or b"")
-        told = _once(_PAIRS, mark, lambda: read_pair(client, server))  # noqa: B023 - called at once
-        for name in names_of:
-            found[name].append(told[name])
-        print_of, kind = _once(_KEYS, key, lambda: read_key(key)) if key else (None, None)  # noqa: B023
-        found["host_key_fingerprint"].append(print_of)
-        found["host_key_type"].append(kind)
-    return found
+    lists = [f"{side}_{name}" for side in ("client", "server") for name in OFFERED]
+    keys, raws = distinct_octets(text, rows["host_key"])
+    prints, kinds = zip(*map(read_key, raws), strict=True) if raws else ((), ())
+    return {
+        **{name: _texts([each[name] for each in told], codes) for name in (*AGREED, "hassh", "hassh_server")},
+        **{name: spelled(codes, [each[name] for each in told]) for name in lists},
+        "host_key_fingerprint": _texts(prints, keys),
+        "host_key_type": _texts(kinds, keys),
+    }
+
+
+def _texts(values: Sequence[str | None], codes: Ints) -> Any:  # noqa: ANN401 - an Arrow array
+    """Make the column of values[code] for each code; null for -1, and for what is none."""
+    none = np.array([*(value is None for value in values), True])  # the last is for -1
+    return repeated(texts_column([value or "" for value in values]), np.where(none[codes], -1, codes))
