@@ -1,5 +1,6 @@
 """What comes through a pipe is the file, in blocks as large; buffers are used again, and never too early."""
 
+import gzip
 import os
 import random
 import threading
@@ -89,13 +90,29 @@ def test_a_prompt_stream_gives_what_is_at_hand() -> None:
     whole = pcap([bytes(60), bytes(61)])
     os.write(begin, whole[:-50])
     source = open_source(f"/dev/fd/{end}")
-    source.is_prompt = True
+    source.patience_s = 0
     blocks = source.blocks()
     assert next(blocks).frames["length"].tolist() == [60]  # and nobody waits for the rest of the second
     os.write(begin, whole[-50:])
     assert next(blocks).frames["length"].tolist() == [61]
     os.close(begin)
     assert list(blocks) == []
+    os.close(end)
+
+
+@pytest.mark.parametrize("pack", [bytes, gzip.compress])
+def test_a_stream_that_trickles_is_not_waited_for_long(
+    pack: Callable[[bytes], bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(captures, "PATIENCE_S", 0.05)
+    end, begin = os.pipe()
+    first, second = pcap([bytes(60)] * 3), pcap([bytes(61)] * 2)[24:]
+    os.write(begin, pack(first))
+    blocks = open_source(f"/dev/fd/{end}").blocks()
+    assert next(blocks).frames["length"].tolist() == [60] * 3  # nothing more comes meanwhile, and no end either
+    os.write(begin, pack(second))
+    os.close(begin)
+    assert [length for block in blocks for length in block.frames["length"].tolist()] == [61] * 2
     os.close(end)
 
 

@@ -13,6 +13,7 @@ then. Whatever can be read before a damaged place is read; the place and the rea
 import io
 import mmap
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,7 @@ BLOCK_FRAMES = 20480  # of a block, at most
 BLOCK_OCTETS = 10 << 20  # a block of long frames is over sooner: its pages stay until all lanes are through
 BUFFER = 20 << 20  # octets of a stream in one buffer: about two blocks, and few records are cut at its end
 PIECE = 1 << 20  # octets of a stream that are read and looked through at a time, while they are in the cache
+PATIENCE_S = 0.5  # with a stream that gives less than a piece, for who looks on to see how far reading is
 RELEASE = 1 << 20  # mapped octets after which read pages are given back
 
 CLASSIC = {
@@ -61,8 +63,8 @@ class Source:
         self.interfaces: Ints = np.zeros((scan.MOST_INTERFACES, 5), np.int64)
         self.is_ng = False
         self.released = 0
-        #: Whether a stream gives blocks of what is at hand, else as large ones as a file.
-        self.is_prompt = False
+        #: How long a stream may take to fill a block as large as those of a file; 0: blocks have what is at hand.
+        self.patience_s = PATIENCE_S
         self.buffers = Buffers()
 
     def blocks(self, first: int = 0, frames: int = BLOCK_FRAMES) -> Iterator[Block]:
@@ -163,7 +165,7 @@ class Source:
         frames, found, over = np.empty(count, FRAME), 0, False
         while not over:
             more, over = self._fill(wire[filled : filled + PIECE].data, base + filled)
-            filled += more
+            filled, is_short = filled + more, more < PIECE
             if at < 0:
                 if filled < LONGEST_HEADER and not over:
                     continue
@@ -172,7 +174,7 @@ class Source:
             while is_full:
                 found += self._scan(wire, at, filled, frames[found:])
                 at, is_full = int(self.state[scan.NEXT]), int(self.state[scan.REASON]) == scan.FULL
-                stops = int(self.state[scan.REASON]) != scan.MORE or over or self.is_prompt
+                stops = int(self.state[scan.REASON]) != scan.MORE or is_short
                 if found and (stops or at - begun >= BLOCK_OCTETS or len(wire) - filled < PIECE):
                     yield Block(wire, frames[:found], 0, base + at)
                     frames, found, begun = np.empty(count, FRAME), 0, at
@@ -189,19 +191,21 @@ class Source:
         self.report.octets = base + filled
 
     def _fill(self, room: memoryview, offset: int) -> tuple[int, bool]:
-        """Read the octets from an offset on: as many as there is room for, or what is at hand; say whether that is all.
+        """Read the octets from an offset on: as many as there is room for, or come soon; say whether that is all.
 
         What could be read before it went wrong counts.
         """
         assert self.stream is not None  # noqa: S101
-        filled = 0
+        filled, until = 0, 0.0
         try:
             while filled < len(room):
                 more = self.stream.readinto(room[filled:])
                 filled += more
                 if not more:
                     return filled, True
-                if self.is_prompt:
+                until = until or time.monotonic() + self.patience_s
+                left = until - time.monotonic()
+                if left <= 0 or not self.stream.comes(left):
                     break
         except (OSError, UnpackError) as error:
             self._damage(offset + filled, str(error))

@@ -29,7 +29,7 @@ class Paced:
     def __init__(self, source: Source) -> None:
         """Take a source of which nothing was read."""
         self.source = source
-        source.is_prompt = True
+        source.patience_s = 0.0
         self.passed = 0  # frames given
         self.octets = 0
         self._waiting: queue.Queue[Block | BaseException | None] = queue.Queue(BLOCKS_AHEAD)

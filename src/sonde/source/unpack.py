@@ -28,6 +28,9 @@ class Octets(Protocol):
     def readinto(self, room: memoryview, /) -> int:
         """Put octets into `room`, and give how many; none at the end only."""
 
+    def comes(self, seconds: float) -> bool:
+        """Say whether more, or the end, is there within so many seconds."""
+
     def close(self) -> None:
         """Let the input go."""
 
@@ -47,6 +50,10 @@ class Plain:
             return len(head)
         return _read(self.handle, room)
 
+    def comes(self, seconds: float) -> bool:
+        """Say so; of a file, always."""
+        return bool(self.head) or _comes(self.handle, seconds)
+
     def close(self) -> None:
         """Let the input go."""
         self.handle.close()
@@ -65,10 +72,12 @@ class Packed:
         self.piece = memoryview(b"")  # of what was unpacked and found no room yet
 
     def readinto(self, room: memoryview, /) -> int:
-        """Fill `room` with what is unpacked; UnpackError where nothing more can be, after all that could."""
+        """Put what is at hand, unpacked, into `room`; UnpackError where nothing more can be, after all that could."""
         filled = 0
         while filled < len(room) and not self.fault:
             if not self.piece:
+                if filled and self.at == self.end:
+                    break  # to read on may take long
                 try:
                     piece = self._step()
                 except UnpackError as error:
@@ -84,6 +93,10 @@ class Packed:
         if self.fault and not filled:
             raise UnpackError(self.fault)
         return filled
+
+    def comes(self, seconds: float) -> bool:
+        """Say so of the packed stream, unless some of it is at hand."""
+        return bool(self.piece or self.fault or self.at < self.end) or self.stream.comes(seconds)
 
     def _step(self) -> bytes | None:
         """Unpack one piece, which may be empty; None at the end."""
@@ -168,5 +181,12 @@ def _widen(handle: io.FileIO) -> None:
 def _read(handle: io.RawIOBase, room: memoryview) -> int:
     """Read what is at hand; wait until there is something, also where the pipe is set not to wait."""
     while (read := cast("Any", handle).readinto(room)) is None:
-        select.select([handle], [], [])
+        _comes(handle, None)
     return int(read)
+
+
+def _comes(handle: io.RawIOBase, seconds: float | None) -> bool:
+    """Wait until there is something, or the end; for so many seconds at most."""
+    waiting = select.poll()  # `select` itself takes no descriptor beyond 1,023
+    waiting.register(handle, select.POLLIN)
+    return bool(waiting.poll(None if seconds is None else 1000 * seconds))
