@@ -1,9 +1,12 @@
 """What goes wrong inside tells what and where, and nothing of what was read."""
 
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from sonde.cli.main import main
@@ -85,7 +88,7 @@ def test_an_error_of_a_thread_repeats_nothing(capfd: pytest.CaptureFixture[str])
 
 
 def test_a_crash_leaves_no_memory_behind(capfd: pytest.CaptureFixture[str]) -> None:
-    resource = pytest.importorskip("resource")
+    resource = pytest.importorskip("resource", reason="limits of resources are Unix'")
     assert main(["protocols", "--json"]) == 0
     assert resource.getrlimit(resource.RLIMIT_CORE)[0] == 0
 
@@ -96,3 +99,23 @@ def test_every_sink_takes_only_what_passed_the_gate(form: str, tmp_path: Path) -
     for given in (pa.RecordBatch.from_pydict({"a": ["x"]}), {"a": ["x"]}, [{"a": "x"}], None):
         with pytest.raises(TypeError, match="egress gate"):
             sink.write(given)
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+def test_a_program_whose_streams_are_closed_does_its_work(closed: str, tmp_path: Path) -> None:
+    write_pcap(tmp_path / "a.pcap", conversation(HTTP, stream=True))
+    sonde = [sys.executable, "-c", "from sonde.cli.main import program; program()"]
+    words = [*sonde, "read", "a.pcap", "-o", "out", "--tables", "flows"]
+    done = subprocess.run(["sh", "-c", f'"$@" {closed}', "sh", *words], cwd=tmp_path, capture_output=True, text=True)
+    assert (done.returncode, "Traceback" in done.stderr) == (0, False)
+    assert pq.read_table(tmp_path / "out" / "flows").num_rows == 1  # and nothing that is printed went into a file
+
+
+@pytest.mark.parametrize("words", [["read", "-"], ["policy", "init", "x.toml"]])
+def test_who_asks_a_standard_input_that_is_closed_is_told_a_sentence(words: list[str], tmp_path: Path) -> None:
+    sonde = [sys.executable, "-c", "from sonde.cli.main import program; program()"]
+    asked = ["sh", "-c", '"$@" <&-', "sh", *sonde, *words]
+    done = subprocess.run(asked, cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode in (1, 2)
+    assert "internal error" not in done.stderr
+    assert done.stderr.endswith(".\n")

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sonde.source import Source, SourceError, captures, open_source
+from sonde.source import Source, captures, open_source
 from sonde.source.buffers import MOST_LENT, Buffers
 from tests.source.test_blocks import pcap, pcapng
 
@@ -128,12 +128,6 @@ def test_a_pipe_that_is_set_not_to_wait_is_waited_for(monkeypatch: pytest.Monkey
         source = open_source("-")
         assert [length for block in source.blocks() for length in block.frames["length"].tolist()] == [60, 61]
         later.join()
-
-
-def test_standard_input_that_is_closed_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sys.stdin", None)
-    with pytest.raises(SourceError, match="Standard input is closed; pipe a capture into it, or name a file"):
-        open_source("-")
 
 
 def test_a_buffer_is_given_again_when_all_before_its_end_was_released() -> None:

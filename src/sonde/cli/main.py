@@ -77,16 +77,24 @@ def main(argv: list[str] | None = None) -> int:
 def program() -> NoReturn:
     """Be the program `sonde`: when all is written, end at once, for to take the interpreter apart takes 50 ms."""
     # NumPy's algebra, which nothing here needs, would start a thread for each core and let them spin for a while; and
-    # Arrow's own allocator gives nothing back (see `give_memory_back`, which cannot tell what is compiled into Arrow).
+    # Arrow's own allocator gives nothing back (see `Recorder`, which cannot tell what is compiled into Arrow).
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")
     gc.set_threshold(GARBAGE_AFTER)
+    open_streams()
     status = main()
     atexit._run_exitfuncs()  # noqa: SLF001 - what was asked for at the end is done; the rest is memory
     with suppress(OSError, ValueError):  # nobody listens any more
         sys.stdout.flush()
         sys.stderr.flush()
     os._exit(status)
+
+
+def open_streams() -> None:
+    """Have a standard stream that is closed be empty, or lead nowhere; else a file of ours would get its number."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode))  # noqa: PTH123, SIM115 - open as long as the program
 
 
 def own_parser() -> Parser:

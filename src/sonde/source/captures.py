@@ -226,8 +226,6 @@ def open_source(path: str) -> Source:
     Raises SourceError with a sentence for the user if it is no capture, empty or unreadable.
     """
     if path == "-":
-        if sys.stdin is None:
-            raise SourceError("Standard input is closed; pipe a capture into it, or name a file.")
         handle = open(sys.stdin.fileno(), "rb", buffering=0, closefd=False)  # noqa: SIM115 - Source.close does
         return Source("standard input", unpacked(handle), None, 0)
     place = Path(path)
