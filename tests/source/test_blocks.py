@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from sonde.source import captures, open_source
+from sonde.source.scan import to_ns
 
 
 def pcap(frames: list[bytes]) -> bytes:
@@ -42,3 +43,9 @@ def test_a_block_of_long_frames_ends_sooner(write: object, tmp_path: Path, monke
     assert source.report.damage == []
     assert max(sizes[:9]) <= 10  # of 1,000 octets each
     assert max(sizes) == 64  # of 60 octets each
+
+
+@pytest.mark.parametrize(("stamp", "exponent"), [(1 << 63, 12), ((1 << 64) - 1, 10), ((1 << 63) - 1, 12), (1999, 12)])
+def test_stamps_finer_than_a_nanosecond_have_no_sign(stamp: int, exponent: int) -> None:
+    signed = stamp - (1 << 64) if stamp >> 63 else stamp
+    assert to_ns(signed, 0, exponent) == stamp // 10 ** (exponent - 9)

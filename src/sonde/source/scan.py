@@ -234,6 +234,6 @@ def to_ns(stamp: Int, binary: Int, exponent: Int) -> Int:
     scale = 1
     for _ in range(min(9 - exponent if exponent <= 9 else exponent - 9, 18)):
         scale *= 10
-    if exponent > 9:
-        return stamp // scale if stamp >= 0 else LATEST_NS
+    if exponent > 9:  # half of it by half of the scale, which is even: then no number is taken for a negative one
+        return (stamp >> 1 & 0x7FFFFFFFFFFFFFFF) // (scale // 2)
     return stamp * scale if 0 <= stamp <= LATEST_NS // scale else LATEST_NS
