@@ -1,5 +1,6 @@
 """Blocks end after some frames or some octets, whichever comes first, and together are the file."""
 
+import gzip
 import struct
 from pathlib import Path
 
@@ -43,6 +44,25 @@ def test_a_block_of_long_frames_ends_sooner(write: object, tmp_path: Path, monke
     assert source.report.damage == []
     assert max(sizes[:9]) <= 10  # of 1,000 octets each
     assert max(sizes) == 64  # of 60 octets each
+
+
+@pytest.mark.parametrize(("lanes", "most"), [(1, 10), (2, 20), (16, 20)])
+def test_blocks_for_several_lanes_are_larger(
+    lanes: int, most: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(captures, "BLOCK_FRAMES", 10)
+    place = tmp_path / "x.pcap"
+    place.write_bytes(pcap([bytes(60)] * 45))
+    sizes = [len(block.frames) for block in open_source(str(place), lanes).blocks()]
+    assert max(sizes) == most
+    assert sum(sizes) == 45
+
+
+def test_a_stream_stays_within_its_buffer_whatever_the_lanes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(captures, "BLOCK_FRAMES", 10)
+    place = tmp_path / "x.pcap.gz"
+    place.write_bytes(gzip.compress(pcap([bytes(60)] * 45)))
+    assert max(len(block.frames) for block in open_source(str(place), 2).blocks()) == 10
 
 
 @pytest.mark.parametrize(("stamp", "exponent"), [(1 << 63, 12), ((1 << 64) - 1, 10), ((1 << 63) - 1, 12), (1999, 12)])

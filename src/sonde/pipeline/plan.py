@@ -22,7 +22,7 @@ from sonde.wire import Wire
 
 MIB = 1 << 20
 FLOW_OCTETS = 520  # of one flow, hash chains and free list included
-FEWEST_FLOWS = 1 << 16  # over twice the frames of a block: before each, half of a full table is made free
+FEWEST_FLOWS = 1 << 16  # over twice a lane's share of a block: before each, half of a full table is made free
 
 
 class PlanError(ValueError):

@@ -23,7 +23,7 @@ from sonde.pipeline.whole import OutputError, whole
 from sonde.policy import Gate, Keys, Policy
 from sonde.policy.terms import KEEP
 from sonde.sink import FORMATS, Behind, open_sink
-from sonde.source import SourceError, open_source
+from sonde.source import Source, SourceError, open_source
 from sonde.table.packets import DROPS
 
 if TYPE_CHECKING:
@@ -220,7 +220,7 @@ class _Here:
     def blocks(self, totals: Totals, progress: Callable[[int, int], None]) -> Generator[list[Yield], None, None]:
         """Give what lanes made of each block."""
         rehearse = partial(_rehearse, self.plan)
-        return carry_all(self.plan, self.captures, self.key, totals, progress, open_source, rehearse)
+        return carry_all(self.plan, self.captures, self.key, totals, progress, _opener(self.plan), rehearse)
 
 
 @contextmanager
@@ -229,12 +229,17 @@ def _carrier(plan: Plan, captures: list[str], key: int) -> Iterator[Apart | _Her
     apart = None
     if may_fork():
         with suppress(OSError):  # as many processes, or as much memory, as the system allows
-            apart = Apart(plan, captures, key, open_source, partial(_rehearse, plan))
+            apart = Apart(plan, captures, key, _opener(plan), partial(_rehearse, plan))
     if apart is None:
         yield _Here(plan, captures, key)
         return
     with apart:
         yield apart
+
+
+def _opener(plan: Plan) -> Callable[[str], Source]:
+    """Give what opens an input for the lanes of a plan."""
+    return partial(open_source, lanes=plan.lanes)
 
 
 def _rehearse(plan: Plan) -> None:

@@ -28,6 +28,7 @@ from sonde.wire import Ints, Rows, Wire
 
 BLOCK_FRAMES = 20480  # of a block, at most
 BLOCK_OCTETS = 10 << 20  # a block of long frames is over sooner: its pages stay until all lanes are through
+MOST_SHARES = 2  # so many times as large are blocks for several lanes: what each does for a block it does for a share
 BUFFER = 20 << 20  # octets of a stream in one buffer: about two blocks, and few records are cut at its end
 PIECE = 1 << 20  # octets of a stream that are read and looked through at a time, while they are in the cache
 PATIENCE_S = 0.5  # with a stream that gives less than a piece, for who looks on to see how far reading is
@@ -52,14 +53,15 @@ class SourceError(ValueError):
 class Source:
     """One input. Iterate `blocks()` once; `report` is complete afterwards."""
 
-    def __init__(self, path: str, stream: Octets | None, mapped: mmap.mmap | None, size: int) -> None:
+    def __init__(self, path: str, stream: Octets | None, mapped: mmap.mmap | None, size: int, shares: int = 1) -> None:
         """Use `open_source` instead."""
         self.report = SourceReport(path, octets=size)
         self.stream = stream
         self.mapped = mapped
         self.size = size
         self.state: Ints = np.zeros(scan.STATE_SIZE, np.int64)
-        self.state[scan.ENOUGH] = BLOCK_OCTETS
+        self.state[scan.ENOUGH] = BLOCK_OCTETS * shares
+        self.block_frames = BLOCK_FRAMES * shares
         self.interfaces: Ints = np.zeros((scan.MOST_INTERFACES, 5), np.int64)
         self.is_ng = False
         self.released = 0
@@ -67,11 +69,11 @@ class Source:
         self.patience_s = PATIENCE_S
         self.buffers = Buffers()
 
-    def blocks(self, first: int = 0, frames: int = BLOCK_FRAMES) -> Iterator[Block]:
-        """Give blocks of frames in order; `first` numbers the first frame."""
+    def blocks(self, first: int = 0, frames: int = 0) -> Iterator[Block]:
+        """Give blocks of frames in order; `first` numbers the first frame, `frames` are the most of a block."""
         reader = self._mapped_blocks if self.mapped is not None else self._piped_blocks
         try:
-            for block in reader(frames):
+            for block in reader(frames or self.block_frames):
                 numbered = Block(block.wire, block.frames, first + self.report.frames, block.offset)
                 self.report.frames += len(block.frames)
                 yield numbered
@@ -220,8 +222,8 @@ class Source:
         return self.begin(bytes(wire[:64]))
 
 
-def open_source(path: str) -> Source:
-    """Open a capture file, packed or not, or `-` for standard input.
+def open_source(path: str, lanes: int = 1) -> Source:
+    """Open a capture file, packed or not, or `-` for standard input, to be read for so many lanes.
 
     Raises SourceError with a sentence for the user if it is no capture, empty or unreadable.
     """
@@ -240,14 +242,14 @@ def open_source(path: str) -> Source:
     except OSError as error:
         raise SourceError(f"{path} cannot be opened: {error.strerror}.") from None
     try:
-        return _opened(path, handle, place)
+        return _opened(path, handle, place, min(lanes, MOST_SHARES))
     except BaseException:
         handle.close()
         raise
 
 
-def _opened(path: str, handle: io.FileIO, place: Path) -> Source:
-    """Map a regular file that is not packed; read all else piece by piece."""
+def _opened(path: str, handle: io.FileIO, place: Path, shares: int) -> Source:
+    """Map a regular file that is not packed; read all else piece by piece, in blocks that its buffers have room for."""
     size = place.stat().st_size
     if place.is_file() and size == 0:
         raise SourceError(f"{path} is empty; there is no capture in it.")
@@ -258,7 +260,7 @@ def _opened(path: str, handle: io.FileIO, place: Path) -> Source:
     if isinstance(stream, Plain) and place.is_file():
         mapped = mmap.mmap(handle.fileno(), 0, prot=mmap.PROT_READ)
         handle.close()
-        source = Source(path, None, mapped, size)
+        source = Source(path, None, mapped, size, shares)
         source.begin(mapped[:64])
         return source
     return Source(path, stream, None, size)
