@@ -18,7 +18,7 @@ from sonde.table.streams import (
     release_held,
     switch_stream,
 )
-from sonde.table.turns import AGAIN, DATAGRAM, FROM_POOL, HELD, LOST
+from sonde.table.turns import AGAIN, DATAGRAM, FROM_WIRE, HELD, LOST
 from sonde.wire import Int, Ints, Kernel, Row, Rows, Wire, kernel
 
 # Places in Conns.count. Rows from FRESH on were never used: their memory is untouched.
@@ -237,7 +237,7 @@ def make_drivers(dissector: Dissector) -> Drivers:
             if row < 0:
                 continue
             conn = conns.rows[row]
-            octets = streams.pool.octets if turn["source"] == FROM_POOL else wire
+            octets = wire if turn["source"] == FROM_WIRE else streams.pool.octets
             step(octets, stream, conn, turn, streams, out)
             stream["confirmed"] = conn["confirmed"]
             if conn["switch"] == 1:

@@ -229,6 +229,7 @@ def make_flow(flows: Flows, packet: Row, servers: Wire) -> Int:
     flow["stream"] = -1
     flow["protocol"] = -1
     flow["inner"] = -1
+    flow["between"] = -1
     flow["application"] = -1
     flow["rule"] = -1
     flow["parent"] = -1

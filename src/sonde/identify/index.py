@@ -126,6 +126,7 @@ class Matcher(NamedTuple):
     telling: Ints  # beginnings of the signatures of each protocol that tell applications, behind all of those
     told: Ints  # the application of each of them, as the run's list numbers it; -1 none
     tls: Ints  # [number of TLS, or -1 where nobody reads it]
+    wraps: Ints  # which of the kernels that unwrap is that of each protocol; -1 none
 
 
 #: Octets that payloads have many of, the most common first: zeros, then what heads of text consist of.
@@ -308,7 +309,7 @@ def _finish(
     sets = np.zeros(256 * max(len(arrays.sets), 1), np.uint8)
     for place, among in enumerate(arrays.sets):
         sets[256 * place + np.frombuffer(among, np.uint8).astype(np.int64)] = 1
-    nothing = np.zeros(1, np.int64)
+    nothing, wrappers = np.zeros(1, np.int64), [protocol for protocol in protocols if protocol.unwrap is not None]
     runs = [*index.octets, *index.all, *index.ports.values()]
     texts = Texts(
         np.array([*arrays.parts, (0,) * len(PART.fields or ())], PART),
@@ -341,6 +342,7 @@ def _finish(
         telling=nothing,
         told=nothing,
         tls=np.array([names.index("tls") if "tls" in dissected and "tls" in names else -1], np.int64),
+        wraps=np.array([wrappers.index(protocol) if protocol in wrappers else -1 for protocol in protocols], np.int64),
     )
 
 

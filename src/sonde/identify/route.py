@@ -13,6 +13,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from sonde.identify.expect import Expected, announce, find_expected, new_expected
+from sonde.identify.finish import give_up
+from sonde.identify.inside import build_inside
 from sonde.identify.match import ALIKE, HELD_OCTETS, LOOKS, Matcher, build_look, first_fit, hint_of
 from sonde.schema import Protocol
 from sonde.table.flows import (
@@ -35,7 +37,7 @@ from sonde.table.streams import (
     release_held,
     switch_stream,
 )
-from sonde.table.turns import DATA, DATAGRAM, FROM_POOL, HELD, LOST
+from sonde.table.turns import DATA, DATAGRAM, FROM_WIRE, HELD, LOST
 from sonde.wire import Int, Ints, Kernel, Row, Rows, Wire, kernel, u8, u16, u24
 
 
@@ -85,6 +87,7 @@ def route_held(results: Results, turn: Row, side: Int, protocol: Int) -> None:
 def settle_flow(flow: Row, stream: Row, streams: Streams, protocol: Int, evidence: Int, matcher: Matcher) -> None:
     """Write down what a flow is, and whether anything more of it is wanted."""
     if stream["outer"] >= 0:
+        flow["between"] = flow["inner"]
         flow["inner"] = protocol
     else:
         flow["protocol"] = protocol
@@ -117,15 +120,6 @@ def note_prelude(flow: Row, stream: Row, streams: Streams, side: Int, decided: I
 
 
 @kernel
-def give_up(flow: Row, stream: Row, streams: Streams) -> None:
-    """Look no further at a flow."""
-    stream["state"] = FINISHED
-    flow["inspect"] = 0
-    release_held(streams, stream, 0)
-    release_held(streams, stream, 1)
-
-
-@kernel
 def watch_turn(wire: Wire, turn: Row, streams: Streams, flow: Row, matcher: Matcher, results: Results) -> None:
     """See whether TLS begins with this turn of a stream that nobody else reads."""
     stream = streams.rows[turn["stream"]]
@@ -134,7 +128,7 @@ def watch_turn(wire: Wire, turn: Row, streams: Streams, flow: Row, matcher: Matc
         give_up(flow, stream, streams)
         return
     stream["looked"][side] = min(stream["looked"][side] + 1, WATCHED_TURNS)
-    octets = streams.pool.octets if turn["source"] == FROM_POOL else wire
+    octets = wire if turn["source"] == FROM_WIRE else streams.pool.octets
     if turn["kind"] != DATA or not matcher.starts_tls[protocol] or matcher.tls[0] < 0:
         return
     if not begins_tls(octets, turn["at"], turn["at"] + turn["length"]):
@@ -150,7 +144,7 @@ def listen(wire: Wire, turn: Row, streams: Streams, flow: Row, matcher: Matcher,
     protocol = np.int64(flow["protocol"])
     if protocol < 0 or not matcher.announces[protocol] or flow["inner"] >= 0 or turn["kind"] > DATAGRAM:
         return
-    octets = streams.pool.octets if turn["source"] == FROM_POOL else wire
+    octets = wire if turn["source"] == FROM_WIRE else streams.pool.octets
     announce(matcher, results.expected, flow, turn, octets, turn["at"], turn["at"] + turn["length"])
 
 
@@ -163,7 +157,7 @@ def meet_expected(wire: Wire, turn: Row, streams: Streams, flow: Row, matcher: M
     row, stream = results.expected.rows[place], streams.rows[turn["stream"]]
     flow["parent"] = row["frame"]
     protocol = np.int64(row["protocol"])
-    octets = streams.pool.octets if turn["source"] == FROM_POOL else wire
+    octets = wire if turn["source"] == FROM_WIRE else streams.pool.octets
     if matcher.rules[protocol] == matcher.rules[protocol + 1] and matcher.kernels[protocol] < 0:
         is_tls = turn["kind"] == DATA and begins_tls(octets, turn["at"], turn["at"] + turn["length"])
         return -1 if is_tls else protocol
@@ -246,6 +240,7 @@ def note_rule(flow: Row, stream: Row, matcher: Matcher, payload: Any, hint: Int,
 def build_identify(protocols: Sequence[Protocol]) -> Kernel[..., None]:
     """Make the kernel that takes turns[:given[0]] of a block, from the place on that results.count[PROGRESS] keeps."""
     look = build_look(protocols)
+    look_inside, unwrap_turn = build_inside(protocols)
 
     @kernel(name="decide")
     def decide(octets: Wire, at: Int, end: Int, turn: Row, stream: Row, tools: Any) -> Int:  # noqa: ANN401
@@ -269,7 +264,7 @@ def build_identify(protocols: Sequence[Protocol]) -> Kernel[..., None]:
         if kind == LOST:
             give_up(flow, stream, streams)  # the beginning of a stream is not whole
             return
-        octets = pool if turn["source"] == FROM_POOL else wire
+        octets = wire if turn["source"] == FROM_WIRE else pool
         at, end = turn["at"], turn["at"] + turn["length"]
         holding = kind != DATAGRAM and stream["held_length"][side] > 0
         if kind == HELD and not holding:
@@ -294,6 +289,12 @@ def build_identify(protocols: Sequence[Protocol]) -> Kernel[..., None]:
             if matcher.preludes[protocol] and kind == DATAGRAM:
                 note_prelude(flow, stream, streams, side, decided, matcher)
                 return
+            if matcher.wraps[protocol] >= 0 and stream["outer"] >= 0 and stream["wrap"] < 0:
+                flow["between"] = flow["inner"]
+                flow["inner"] = protocol
+                stream["protocol"] = protocol
+                look_inside(octets, turn, streams, flow, matcher.wraps[protocol])
+                return
             settle_flow(flow, stream, streams, protocol, evidence, matcher)
             if stream["state"] == DISSECTING:
                 if stream["held_length"][1 - side] > 0:
@@ -308,6 +309,17 @@ def build_identify(protocols: Sequence[Protocol]) -> Kernel[..., None]:
         if enough or (kind != DATAGRAM and not holding and not hold(streams, stream, side, octets, at, end)):
             give_up(flow, stream, streams)
 
+    @kernel(name="identify_held")
+    def identify_held(wire: Wire, turn: Row, streams: Streams, flow: Row, matcher: Matcher, results: Results) -> None:
+        """Look at what came so far of a stream whose frames were just taken off."""
+        stream, held = streams.rows[turn["stream"]], results.turns[len(results.turns) - 1]  # one that is never reached
+        # A side that decides has what the other one has left, which came before, routed first.
+        for side in (np.int64(turn["side"]), 1 - np.int64(turn["side"])):
+            if stream["state"] == IDENTIFYING and stream["held_length"][side] > 0:
+                results.turns[len(results.turns) - 1] = turn
+                held["kind"], held["side"], held["chunk_class"] = HELD, side, -1
+                identify_turn(wire, held, streams, flow, matcher, results)
+
     @kernel(name="identify")
     def identify(
         wire: Wire, turns: Rows, given: Ints, streams: Streams, flows: Flows, matcher: Matcher, results: Results
@@ -317,10 +329,17 @@ def build_identify(protocols: Sequence[Protocol]) -> Kernel[..., None]:
             turn = turns[number]
             stream = streams.rows[turn["stream"]]
             state = stream["state"]
+            if stream["wrap"] >= 0 and (
+                state == FINISHED or not unwrap_turn(wire, turn, streams, flows.rows[turn["flow"]], matcher.wraps)
+            ):
+                continue
             if state == DISSECTING:
                 route(results, turn, np.int64(stream["protocol"]))
             elif state == IDENTIFYING:
-                identify_turn(wire, turn, streams, flows.rows[turn["flow"]], matcher, results)
+                flow, is_plain = flows.rows[turn["flow"]], stream["wrap"] < 0
+                identify_turn(wire, turn, streams, flow, matcher, results)
+                if is_plain and stream["wrap"] >= 0:
+                    identify_held(wire, turn, streams, flow, matcher, results)
             elif state == WATCHED:
                 watch_turn(wire, turn, streams, flows.rows[turn["flow"]], matcher, results)
             listen(wire, turn, streams, flows.rows[turn["flow"]], matcher, results)

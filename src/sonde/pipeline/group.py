@@ -10,7 +10,10 @@ from sonde.wire import Ints, kernel
 
 @kernel
 def group_turns(results: Results, starts: Ints, octets: Ints, order: Ints) -> None:
-    """List the turns that were routed to each protocol: order[starts[p]:starts[p + 1]]; add up their octets."""
+    """List the turns that were routed to each protocol: order[starts[p]:starts[p + 1]]; add up their octets.
+
+    Those that are to be identified again are of none.
+    """
     routed = results.turns[: results.count[ROUTED]]
     for protocol in range(len(starts)):
         starts[protocol] = 0
@@ -18,15 +21,17 @@ def group_turns(results: Results, starts: Ints, octets: Ints, order: Ints) -> No
         octets[protocol] = 0
     for number in range(len(routed)):
         protocol = np.int64(routed[number]["protocol"])
-        starts[protocol + 1] += 1
-        octets[protocol] += routed[number]["length"]
+        if protocol >= 0:
+            starts[protocol + 1] += 1
+            octets[protocol] += routed[number]["length"]
     for protocol in range(len(octets)):
         starts[protocol + 1] += starts[protocol]
     # The beginnings serve as places to write to, and so end as the next one's beginnings.
     for number in range(len(routed)):
         protocol = np.int64(routed[number]["protocol"])
-        order[starts[protocol]] = number
-        starts[protocol] += 1
+        if protocol >= 0:
+            order[starts[protocol]] = number
+            starts[protocol] += 1
     shift_back(starts)
 
 

@@ -68,6 +68,7 @@ from sonde.table.out import (
 from sonde.table.packets import DROPS, FRAGMENT_INCOMPLETE, INTERNAL, PACKET
 from sonde.table.streams import AHEAD, AHEAD_REFUSED, HELD_REFUSED, NO_STREAM, TOO_LONG, new_streams
 from sonde.table.turns import AGAIN, TURN
+from sonde.table.wraps import REFUSED
 from sonde.wire import Call, Calls, Compilers, Kernel, Meanwhile, Rows, Task, Wire, forget, interpreting
 
 STREAM_BUDGET = 64 << 20  # octets held back for all streams of a lane
@@ -167,6 +168,7 @@ class Lane:
         self.named = np.ascontiguousarray(plan.by_ip_protocol, np.int64), plan.by_tunnel.astype(np.int64)
         self.compilers = Compilers((), 0)
         self.largest = 0  # block so far
+        self.again: list[Rows] = []  # turns of this block that were identified once more
         self.desks = [self._desk(dissector) for dissector in plan.dissectors]
         self.keep_place = {carry_frames, self.identify}
         self.keep_place |= {kernel for desk in self.desks for kernel in (desk.drivers.read, desk.drivers.finish)}
@@ -365,7 +367,9 @@ class Lane:
         return failed
 
     def _identify_again(self, wire: Wire, turns: Rows, made: Yield) -> None:
-        """Route turns in which another protocol began."""
+        """Route turns in which another protocol began; chunks that they got before are given back with the block's."""
+        turns["chunk_class"] = -1
+        self.again.append(turns)
         self.results.count[ROUTED] = self.results.count[IDENTIFIED] = 0
         shard, given, calls = self.shard, np.array([len(turns)], np.int64), Calls()
         calls.add(self.identify, wire, turns, given, shard.streams, shard.flows, self.plan.matcher, self.results)
@@ -415,8 +419,10 @@ class Lane:
             if len(mine):
                 self._make_space(desk, len(mine), 0)
                 self._call(calls, desk, made, desk.drivers.finish, mine, desk.conns, streams, desk.out)
-        calls.add(release_turns, streams, turns)
+        for each in (turns, *self.again):
+            calls.add(release_turns, streams, each)
         self._run(calls, made)
+        self.again.clear()
 
     def _make_space(self, desk: Desk, turns: int, octets: int) -> None:
         """Grow a dissector's tables to what these turns can need."""
@@ -546,6 +552,7 @@ class Lane:
             "message_too_long": int(count[TOO_LONG]),
             "early_segment_refused": int(count[AHEAD_REFUSED]),
             "stream_table_full": int(count[NO_STREAM]),
+            "wrap_table_full": int(self.shard.streams.wraps.count[REFUSED]),
         }
         for desk in self.desks:
             for out in desk.tables:

@@ -375,7 +375,8 @@ def close_ended(flows: Flows, streams: Streams) -> None:
         if stream["violated"] == 1:
             flow["oddities"] |= PROTOCOL_VIOLATED
             if stream["confirmed"] == 0 and stream["outer"] >= 0:
-                flow["inner"] = -1
+                flow["inner"] = flow["between"]
+                flow["between"] = -1
             elif stream["confirmed"] == 0:
                 flow["protocol"] = -1
                 flow["evidence"] = 0

@@ -230,19 +230,22 @@ def tunnels_column(tunnels: np.ndarray) -> "pa.Array":
 def layers_column(rows: Rows, protocols: list[str | None]) -> "pa.Array":
     """Make the list of protocols inside each other: tunnels, network, transport, and what they carry."""
     tunnels, tunnel_codes = encode(rows["tunnels"])
-    carried = (rows["protocol"].astype(np.int64) + 1) << 16 | (rows["inner"].astype(np.int64) + 1)
+    packed = np.zeros(len(rows), np.int64)
+    for name in ("protocol", "between", "inner"):
+        packed = packed << 16 | (rows[name].astype(np.int64) + 1)
+    carried, carried_codes = encode(packed)
     below = tunnel_codes << 16 | rows["version"].astype(np.int64) << 8 | rows["transport"].astype(np.int64)
-    distinct, codes = encode(below << 32 | carried)
-    return spelled(codes, [_layers(value, tunnels, protocols) for value in distinct])
+    distinct, codes = encode(below << 32 | carried_codes)
+    return spelled(codes, [_layers(value, tunnels, carried, protocols) for value in distinct])
 
 
-def _layers(value: int, tunnels: list[int], protocols: list[str | None]) -> list[str]:
+def _layers(value: int, tunnels: list[int], carried: list[int], protocols: list[str | None]) -> list[str]:
     """Spell what `layers_column` packed."""
-    around = tunnels[value >> 48]
+    around, inside = tunnels[value >> 48], carried[value & 0xFFFFFFFF]
     transport = value >> 32 & 255
     found = [TUNNELS[around >> shift & 255] for shift in (24, 16, 8, 0) if around >> shift & 255]
     found += [f"ipv{value >> 40 & 255}", TRANSPORTS.get(transport, str(transport))]
-    names = [protocols[each - 1] or "" for each in (value >> 16 & 0xFFFF, value & 0xFFFF) if each]
+    names = [protocols[each - 1] or "" for shift in (32, 16, 0) if (each := inside >> shift & 0xFFFF)]
     return found + names[:1] * (names[:1] != found[-1:]) + names[1:]
 
 

@@ -41,6 +41,9 @@ class Protocol:
     starts_tls: bool = False
     #: How it announces other flows (a kind of `identify.expect`), and the protocol that comes in them.
     announces: tuple[str, str] = ("", "")
+    #: kernel (octets, at, end, wrap, side) -> where that ends, or -1: leaves, in place, what its frames carry of
+    #: another protocol; `wrap` (see `table.wraps`) remembers how far frames were read.
+    unwrap: Any = None
     #: Others are made of it and have names of their own, which come before its name.
     is_general: bool = False
     #: Applications that use it in a way of their own: (name in applications.toml, signature).

@@ -64,6 +64,7 @@ FLOW = np.dtype(
         ("history", "u1", (HISTORY,)),  # where it can be taken by fours
         ("protocol", "i2"),  # number in the catalogue; -1 unknown
         ("inner", "i2"),  # the protocol inside that one, after STARTTLS or CONNECT; -1 none
+        ("between", "i2"),  # the protocol between those two, as WebSocket in HTTP and around SSH; -1 none
         ("application", "i2"),
         ("rule", "i2"),  # what told the protocol: a signature or a kernel, see identify; -1 none
         ("vlan", "i2"),
@@ -86,9 +87,9 @@ FLOW_SIZE = FLOW.itemsize
 RECORDED = (
     "orig_high", "orig_low", "resp_high", "resp_low", "orig_port", "resp_port", "last", "frame", "part_start",
     "packets", "octets", "payload", "missed", "retransmitted", "sent", "acked", "last_of", "gap_least", "gap_most",
-    "first_rtt", "tunnels", "tunnel_id", "protocol", "inner", "application", "rule", "parent", "vlan", "inner_vlan",
-    "size_least", "size_most", "oddities", "tcp_flags", "state", "previous", "fins", "transport", "version", "carries",
-    "evidence", "told", "took", "confirmed", "end_reason", "part", "letters", "history",
+    "first_rtt", "tunnels", "tunnel_id", "protocol", "inner", "between", "application", "rule", "parent", "vlan",
+    "inner_vlan", "size_least", "size_most", "oddities", "tcp_flags", "state", "previous", "fins", "transport",
+    "version", "carries", "evidence", "told", "took", "confirmed", "end_reason", "part", "letters", "history",
 )  # fmt: skip
 
 # Why a flow record was made (IPFIX element 136).

@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from sonde.table.pool import Pool, give, new_pool, size_class, take
+from sonde.table.wraps import Wraps, give_wrap, new_wraps
 from sonde.wire import Int, Ints, Row, Rows, Wire, copy, kernel
 
 CANDIDATE_WORDS = 8  # of 64 protocols each
@@ -23,6 +24,7 @@ STREAM_ROW = np.dtype(
         ("ahead_octets", "i4", (2,)),
         ("expected", "u4", (2,)),  # sequence number of the next octet to show
         ("conn", "i4"),  # row of the dissector's own state; -1 none
+        ("wrap", "i4"),  # row of what is remembered of the frames around the octets; -1: there are none
         ("protocol", "i2"),  # number in the catalogue; -1 unknown
         ("outer", "i2"),  # the protocol around this one (STARTTLS, CONNECT); -1 none
         ("candidates", "u8", (2, CANDIDATE_WORDS)),  # protocols that each side may be, as bits
@@ -45,18 +47,19 @@ IDENTIFYING, DISSECTING, FINISHED, WATCHED = 1, 2, 3, 4
 
 
 class Streams(NamedTuple):
-    """All flows under inspection, and the pool of what they hold back."""
+    """All flows under inspection, the pool of what they hold back, and the frames around what some carry."""
 
     rows: Rows
     free: Ints
     count: Ints  # type: ignore[assignment] # tuple.count is not wanted
     pool: Pool
+    wraps: Wraps
 
 
 def new_streams(capacity: int, budget: int) -> Streams:
     """Make room for so many flows, and so many octets held back; memory is touched as it is used."""
     rows, free = np.zeros(capacity, STREAM_ROW), np.empty(capacity, np.int64)
-    return Streams(rows, free, np.zeros(8, np.int64), new_pool(budget))
+    return Streams(rows, free, np.zeros(8, np.int64), new_pool(budget), new_wraps())
 
 
 @kernel
@@ -74,6 +77,7 @@ def open_stream(streams: Streams, flow: Int) -> Int:
     row = streams.rows[place]
     row["flow"] = flow
     row["conn"] = -1
+    row["wrap"] = -1
     row["protocol"] = -1
     row["outer"] = -1
     row["midstream"] = 0
@@ -115,6 +119,8 @@ def close_stream(streams: Streams, place: Int) -> None:
     row = streams.rows[place]
     for side in range(2):
         release_held(streams, row, side)
+    if row["wrap"] >= 0:
+        give_wrap(streams.wraps, np.int64(row["wrap"]))
     row["state"] = 0
     streams.free[streams.count[FREE]] = place
     streams.count[FREE] += 1

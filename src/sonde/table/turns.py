@@ -26,7 +26,7 @@ TURN = np.dtype(
         ("protocol", "i2"),  # number in the catalogue; -1 unknown
         ("kind", "u1"),
         ("side", "u1"),  # 0 from the originator, 1 from the responder
-        ("source", "u1"),  # 0 the wire, 1 the pool
+        ("source", "u1"),  # 0 the wire, 1 the pool, 2 the pool, without the frames that were around it
         ("chunk_class", "i1"),  # of the pool chunk to give back afterwards; -1 none
         ("transport", "u1"),  # IP protocol number
         ("midstream", "u1"),  # the stream's beginning was not seen
@@ -34,5 +34,5 @@ TURN = np.dtype(
     align=True,
 )
 
-FROM_WIRE, FROM_POOL = 0, 1
+FROM_WIRE, FROM_POOL, FROM_INSIDE = range(3)
 AGAIN = -2  # as `protocol`: the stream turned into another protocol, which has to be identified

@@ -1,4 +1,8 @@
-"""WebSocket (RFC 6455): frames behind an upgrade of HTTP, and short texts from both sides where that was not seen."""
+"""WebSocket (RFC 6455): frames behind an upgrade of HTTP, and short texts from both sides where that was not seen.
+
+What the frames behind an upgrade carry is looked at as a stream of its own: tunnels go through WebSocket. What an
+extension has packed (RFC 7692) is not.
+"""
 
 import numpy as np
 
@@ -16,7 +20,7 @@ from sonde.schema import (
     Signature,
     Verdict,
 )
-from sonde.wire import Int, Wire, kernel, u8, u16, u64
+from sonde.wire import Int, Row, Wire, kernel, u8, u16, u64
 
 MASKED = 0x80  # §5.2: the highest bit of the length; four octets of mask follow
 LAST, DEFLATED, RESERVED = 0x80, 0x40, 0x30  # FIN; RSV1, which RFC 7692 uses; RSV2 and RSV3
@@ -72,6 +76,73 @@ def identify(octets: Wire, at: Int, end: Int, hint: Int) -> Verdict:
     return Verdict.YES if whole > 0 else Verdict.MAYBE
 
 
+@kernel
+def head_octet(wrap: Row, side: Int, place: Int) -> Int:
+    """Read an octet of a frame's head."""
+    return np.int64(wrap["head"][side][place])
+
+
+@kernel
+def head_length(wrap: Row, side: Int) -> Int:
+    """Give how long the head of a frame is, as far as its first octets tell."""
+    if wrap["headed"][side] < 2:
+        return np.int64(2)
+    second = head_octet(wrap, side, 1)
+    size = second & IN_EIGHT
+    return 2 + (8 if size == IN_EIGHT else 2 if size == IN_TWO else 0) + (4 if second & MASKED else 0)
+
+
+@kernel
+def begin_frame(wrap: Row, side: Int) -> bool:
+    """Read a head that is whole; False where it is none, or announces what cannot be read."""
+    first, second = head_octet(wrap, side, 0), head_octet(wrap, side, 1)
+    kind, size, place = first & 15, second & IN_EIGHT, np.int64(2)
+    if first & (RESERVED | DEFLATED) or BINARY < kind < CLOSE or kind > PONG:
+        return False
+    if kind >= CLOSE and size > SHORT:
+        return False
+    if size > SHORT:
+        stop, size = place + (2 if size == IN_TWO else 8), np.int64(0)
+        if stop > 4 and head_octet(wrap, side, place) & MASKED:  # §5.2: the highest bit is not set
+            return False
+        while place < stop:
+            size = size << 8 | head_octet(wrap, side, place)
+            place += 1
+    for octet in range(4):
+        # §5.1 has clients mask and servers not; tunnels do as they like, and their other end follows each head.
+        wrap["mask"][side][octet] = wrap["head"][side][place + octet] if second & MASKED else 0
+    wrap["turned"][side] = 0
+    wrap["left"][side] = size
+    wrap["passed"][side] = 1 if kind >= CLOSE else 0
+    return True
+
+
+@kernel
+def unwrap(octets: Wire, at: Int, end: Int, wrap: Row, side: Int) -> Int:
+    """Leave of octets[at:end], in place, what data frames carry; give where that ends, -1 where frames are none."""
+    put = at
+    while at < end:
+        if wrap["left"][side] == 0:
+            wrap["head"][side][np.int64(wrap["headed"][side])] = octets[at]
+            wrap["headed"][side] += 1
+            at += 1
+            if wrap["headed"][side] == head_length(wrap, side):
+                wrap["headed"][side] = 0
+                if not begin_frame(wrap, side):
+                    return np.int64(-1)
+            continue
+        some = min(wrap["left"][side], end - at)
+        turned = np.int64(wrap["turned"][side])
+        if wrap["passed"][side] == 0:
+            for offset in range(some):
+                octets[put + offset] = octets[at + offset] ^ wrap["mask"][side][(turned + offset) & 3]
+            put += some
+        wrap["turned"][side] = (turned + some) & 3
+        wrap["left"][side] -= some
+        at += some
+    return put
+
+
 PROTOCOL = Protocol(
     "websocket",
     "WebSocket",
@@ -88,6 +159,7 @@ PROTOCOL = Protocol(
         ),
     ),
     identify=identify,
+    unwrap=unwrap,
     first_octets=bytes(
         fin | rsv | kind for fin in (0, LAST) for rsv in (0, DEFLATED) for kind in (1, BINARY, CLOSE, 9, PONG)
     ),
