@@ -24,7 +24,6 @@ STREAM_ROW = np.dtype(
         ("ahead_octets", "i4", (2,)),
         ("expected", "u4", (2,)),  # sequence number of the next octet to show
         ("conn", "i4"),  # row of the dissector's own state; -1 none
-        ("wrap", "i4"),  # row of what is remembered of the frames around the octets; -1: there are none
         ("protocol", "i2"),  # number in the catalogue; -1 unknown
         ("outer", "i2"),  # the protocol around this one (STARTTLS, CONNECT); -1 none
         ("candidates", "u8", (2, CANDIDATE_WORDS)),  # protocols that each side may be, as bits
@@ -32,6 +31,7 @@ STREAM_ROW = np.dtype(
         ("looked", "u1", (2,)),  # payloads that identification has seen of each side
         ("alike", "u1", (2,)),  # datagrams in a row of each side that may be the same protocol
         ("known", "u1", (2,)),  # `expected` is set
+        ("wrap", "i2"),  # row of what is remembered of the frames around the octets; -1: there are none
         ("state", "u1"),  # 0 free, or one of the states below
         ("midstream", "u1"),
         ("confirmed", "u1"),

@@ -9,7 +9,7 @@ import numpy as np
 
 from sonde.wire import Int, Ints, Rows, kernel
 
-MOST_WRAPS = 1 << 12  # streams read through frames at the same time; what is more is named, and not looked into
+MOST_WRAPS = 1 << 12  # streams read through frames at the same time (below 1 << 15); more are named, not looked into
 LONGEST_HEAD = 14  # octets of a frame's head (RFC 6455 §5.2)
 
 WRAP_ROW = np.dtype(
