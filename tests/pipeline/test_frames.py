@@ -97,6 +97,15 @@ def test_frames_and_segments_may_be_cut_anywhere(seed: int, tmp_path: Path) -> N
     assert flow["layers"][-3:] == INSIDE
 
 
+def test_flows_alone_tell_what_is_inside(tmp_path: Path) -> None:
+    asks = ASKS.replace(b"Upgrade", b"User-Agent: Example/1.0\r\nUpgrade", 1)
+    messages = [(C, asks), (S, AGREES), (C, frame(C, GET)), (S, frame(S, OK))]
+    capture = write_pcap(tmp_path / "made.pcap", conversation(messages, stream=True))
+    with sonde.read(capture, tables=["flows"], policy="clear") as dataset:
+        (flow,) = dataset.flows.to_pylist()
+    assert flow["layers"][-3:] == INSIDE
+
+
 def test_another_switch_inside_is_followed(tmp_path: Path) -> None:
     asks, chosen = b"\5\1\0", b"\5\0"
     connects, granted = b"\5\1\0\1\xc6\x33\x64\1\0\x50", b"\5\0\0\1\0\0\0\0\0\0"

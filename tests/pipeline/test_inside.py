@@ -61,8 +61,10 @@ def test_proxies_in_front_of_each_other_are_all_read(tmp_path: Path) -> None:
          (S, b"HTTP/1.1 200 Connection established\r\n\r\n")],
         [(C, ASKS), (S, CHOSEN), (C, CONNECTS), (S, GRANTED)],
         [(C, PROXY)],
+        [(C, b"GET / HTTP/1.1\r\nHost: www.example.org\r\nUser-Agent: Example/1.0\r\nUpgrade: TLS/1.2\r\n\r\n"),
+         (S, b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: TLS/1.2\r\n\r\n")],
     ],
-    ids=["connect", "socks", "proxy"],
+    ids=["connect", "socks", "proxy", "upgrade"],
 )  # fmt: skip
 def test_flows_are_the_same_whatever_else_is_wanted(
     before: list[tuple[int, bytes]], tables: list[str], tmp_path: Path

@@ -65,6 +65,7 @@ from sonde.dissect.body.lines import (
     TOO_MANY_PENDING,
     TRANSFER_ENCODING,
     UNKNOWN_METHOD,
+    UPGRADE,
     add_pair,
     answer_start,
     drop_blanks,
@@ -115,6 +116,7 @@ STATE = state(
     ("opaque", "u1", (2,)),  # the body's first octets tell nothing
     ("answers", "u1"),  # kind of the request that is being answered
     ("asked", "u1"),  # kind of the request being read
+    ("upgrades", "u1"),  # it wants another protocol
     ("answered", "u1"),  # the response ended before its request
     ("first", "u1", (2, LOOKED_AT)),
 )
@@ -403,7 +405,7 @@ def read_request(wire: Wire, at: Int, end: Int, conn: Row, turn: Row, out: Out) 
         kind = CONNECT_REQUEST
     row = new_row(conn, turn, out, kind)
     conn["row"][np.int64(turn["side"])] = row
-    conn["asked"] = kind
+    conn["asked"], conn["upgrades"] = kind, 0
     record = out.rows[row]
     record["method"] = save_text(wire, at, stop, record, AT.method, out)
     record["request_version"] = version if version else 9
@@ -472,19 +474,18 @@ def take_header(wire: Wire, at: Int, colon: Int, end: Int, conn: Row, side: Int,
             record["proxied"] = add_pair(wire, at, name_end, value, end, record["proxied"], AT.proxied, out)
         return
     read_header(wire, value, end, record, header, asks, out)
+    if asks and header == UPGRADE:
+        conn["upgrades"] = 1
     if hides_kind(wire, value, end, header):
         conn["opaque"][side] = 1
         if not asks and header == CONTENT_ENCODING and find_folded(wire, value, end, GZIP) >= 0:
             conn["gzip"][side] = 1
-    if asks and names_suffice(conn) and record["host"] >= 0 and record["user_agent"] >= 0:
-        conn["done"][0] = 1
-        conn["done"][1] = 1
 
 
 @kernel
 def names_suffice(conn: Row) -> bool:
-    """Say whether the names in a request are all that is wanted; behind CONNECT another protocol has its own."""
-    return bool(conn["names_only"] == 1 and conn["asked"] != CONNECT_REQUEST)
+    """Say whether the names in a request are all that is wanted; behind CONNECT and upgrades others have their own."""
+    return bool(conn["names_only"] == 1 and conn["asked"] != CONNECT_REQUEST and conn["upgrades"] == 0)
 
 
 @kernel
