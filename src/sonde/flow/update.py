@@ -45,6 +45,7 @@ from sonde.wire import NO_TIME, Int, Ints, Row, Rows, Wire, kernel
 SECOND_NS = 1_000_000_000
 TCP, UDP, ICMP, ICMPV6 = 6, 17, 1, 58
 LETTER_FLIP = 94  # "^"
+MOST_KINDS = 4  # of tunnels around a packet, that it tells
 SWEEP_ROWS = 8192  # flows looked at for expiry in one sweep
 
 # Places in the array of limits.
@@ -218,7 +219,7 @@ def make_flow(flows: Flows, packet: Row, servers: Wire) -> Int:
     flow["start"] = packet["ts"]
     flow["part_start"] = packet["ts"]
     flow["last"] = packet["ts"]
-    flow["frame"] = packet["frame"]
+    flow["frame"] = place_of(packet)
     flow["closed"] = NO_TIME
     flow["first_rtt"] = NO_TIME
     flow["vlan"] = packet["vlan"]
@@ -253,6 +254,18 @@ def make_flow(flows: Flows, packet: Row, servers: Wire) -> Int:
     flow["next"] = flows.buckets[bucket]
     flows.buckets[bucket] = slot + 1
     return slot
+
+
+@kernel
+def place_of(packet: Row) -> Int:
+    """Give a packet's place among all: its frame << 3 | how many tunnels of that are around it."""
+    depth = 0
+    for shift in range(0, 32, 8):
+        if np.int64(packet["tunnels"]) >> shift & 255:
+            depth += 1
+    if depth == MOST_KINDS and packet["outer"] == 0:
+        depth += 1  # the kind of a fifth is not kept
+    return packet["frame"] << 3 | depth
 
 
 @kernel

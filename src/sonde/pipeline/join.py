@@ -89,7 +89,7 @@ def _join(name: str, batches: list[Batch]) -> Joined:
     rows, keys = joined([batch.rows for batch in batches]), joined([batch.keys for batch in batches])
     text = batches[0].text
     if dissector is None:
-        order = _order_of_flows(rows)
+        order = rows["frame"]  # parts of a flow are in order; of those that one frame began, the outer comes first
     else:
         order = rows["order"]
         if len(batches) > 1:
@@ -98,14 +98,6 @@ def _join(name: str, batches: list[Batch]) -> Joined:
         places = np.argsort(order, kind="stable")
         rows, keys = rows[places], keys[places]
     return Joined(name, record, dissector, rows, text, keys)
-
-
-def _order_of_flows(rows: Fieldwise) -> np.ndarray:
-    """Give what flows are put in order by: their parts are in order; of those that one frame began, the outer first."""
-    tunnels = rows["tunnels"]
-    depth = (tunnels > 0).astype(np.int64) + (tunnels & 0xFFFFFF > 0) + (tunnels & 0xFFFF > 0)
-    order: np.ndarray = rows["frame"] * 4 + depth
-    return order
 
 
 def _join_text(record: type[Record], batches: list[Batch], rows: Fieldwise) -> Wire:

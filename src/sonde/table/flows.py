@@ -50,7 +50,7 @@ FLOW = np.dtype(
         ("oddities", "u4"),
         ("stream", "i4"),  # row in the stream table; -1 none
         ("start", "i8"),
-        ("frame", "i8"),  # number of the first frame
+        ("frame", "i8"),  # number of the first frame << 3 | tunnels around it there: no two flows have the same
         ("part_start", "i8"),  # when this interim part began
         ("first_rtt", "i8"),  # SYN to the ACK of the SYN-ACK, or request to response
         ("missed", "i8", (2,)),
