@@ -2,6 +2,7 @@
 
 import hashlib
 import ssl
+from typing import Any
 
 import pytest
 
@@ -272,6 +273,16 @@ def test_names_only_stops_at_the_hello() -> None:
     rows = read(handshake(TLS12)[0], names_only=True, conn=state)
     assert rows["tls"][0]["server_name"] == NAME
     assert rows["tls"][0]["ja3"] is None
+    assert state["done"].tolist() == [1, 1]
+
+
+@pytest.mark.parametrize(("version", "certificates"), [(TLS12, 1), (TLS13, 0)])
+def test_names_only_goes_on_to_the_certificate_where_no_server_is_named(version: Any, certificates: int) -> None:
+    state: dict = {}
+    rows = read(handshake(version, named=None)[0], names_only=True, conn=state)
+    (row,) = rows["tls"]
+    assert (row["server_name"], row["established"]) == (None, False)
+    assert len(rows["certificates"]) == certificates  # that of TLS 1.3 is encrypted
     assert state["done"].tolist() == [1, 1]
 
 

@@ -46,7 +46,7 @@ def make_certificate(key=None, *, organization: str = "Example, Inc.", alternati
 
 @functools.cache
 def handshake(
-    version: ssl.TLSVersion, *, with_client_certificate: bool = False
+    version: ssl.TLSVersion, *, with_client_certificate: bool = False, named: str | None = NAME
 ) -> tuple[tuple[tuple[int, bytes], ...], bytes]:
     """Run a handshake and one exchange of data; give (side, octets) in turn and the server's certificate."""
     der, key = make_certificate(alternative=[x509.DNSName("*.example.org")])
@@ -69,7 +69,7 @@ def handshake(
     to_client, to_server = ssl.MemoryBIO(), ssl.MemoryBIO()
     from_client, from_server = ssl.MemoryBIO(), ssl.MemoryBIO()
     ends = [
-        (client.wrap_bio(to_client, from_client, server_hostname=NAME), from_client, to_server),
+        (client.wrap_bio(to_client, from_client, server_hostname=named), from_client, to_server),
         (server.wrap_bio(to_server, from_server, server_side=True), from_server, to_client),
     ]
     messages: Messages = []

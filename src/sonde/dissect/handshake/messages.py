@@ -47,6 +47,16 @@ def in_runs(number: Int, runs: Ints) -> bool:
 
 
 @kernel
+def names_suffice(session: Row, record: Row) -> bool:
+    """Say whether only names are wanted and all are there: where no server is named, its certificate has some."""
+    if session["names_only"] == 0:
+        return False
+    if record["server_name"] >= 0 or session["datagrams"] == OVER_QUIC:
+        return True
+    return bool(session["answered"] == 1 and is_13(np.int64(session["version"])))
+
+
+@kernel
 def take_client_hello(wire: Wire, at: Int, end: Int, session: Row, turn: Row, out: Out) -> bool:
     """Read a ClientHello, a second one only for the history; False where it is none."""
     side = np.int64(turn["side"])
@@ -67,7 +77,7 @@ def take_client_hello(wire: Wire, at: Int, end: Int, session: Row, turn: Row, ou
     elif session["asked"] == 0:
         keep_client_hello(wire, at, session, out)
     session["asked"] = 1
-    if session["names_only"] == 1:
+    if names_suffice(session, record):
         end_session(session, out)
     return True
 
@@ -92,7 +102,7 @@ def take_server_hello(wire: Wire, at: Int, end: Int, session: Row, turn: Row, ou
     else:
         session["answered"] = 1
         note(session, side, np.int64(LETTERS[SERVER_HELLO]))
-    if session["names_only"] == 1:
+    if names_suffice(session, record):
         end_session(session, out)
     return True
 
@@ -124,6 +134,8 @@ def read_message(kind: Int, wire: Wire, at: Int, end: Int, session: Row, turn: R
     if kind == CERTIFICATE and session["datagrams"] != OVER_QUIC and not is_13(np.int64(session["version"])):
         role = BY_CLIENT if side == np.int64(session["client_side"]) else BY_SERVER
         read_certificates(wire, at, end, role, session, turn, out, certs)
+        if session["names_only"] == 1:
+            end_session(session, out)
     elif kind == SERVER_KEY:
         read_server_key(wire, at, end, record)
     elif kind == CERTIFICATE_REQUEST:
