@@ -11,6 +11,7 @@ import sonde
 from sonde.pipeline.lane import Lane
 from sonde.pipeline.read import make_plan
 from sonde.source import open_source
+from sonde.source.captures import Source
 from sonde.table import streams as table
 from sonde.table.pool import IN_USE
 from sonde.table.wraps import FREE, MOST_WRAPS, REFUSED, new_wraps
@@ -26,6 +27,12 @@ LAST, PACKED = 0x80, 0x40
 CONTINUES, TEXT, BINARY, CLOSE, PING, PONG = 0, 1, 2, 8, 9, 10
 
 Messages = list[tuple[int, bytes]]
+
+
+@pytest.fixture(autouse=True, params=[0, 1], ids=["", "a frame a block"])
+def in_blocks(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a stream is must hold from block to block, and within one."""
+    monkeypatch.setattr(Source.blocks, "__defaults__", (0, request.param))
 
 
 def frame(side: int, payload: bytes, first: int = LAST | BINARY, *, masked: bool | None = None) -> bytes:

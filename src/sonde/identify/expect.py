@@ -26,7 +26,7 @@ EXPECTED = np.dtype(
         ("peer_high", "u8"),  # who will come
         ("peer_low", "u8"),
         ("until", "i8"),  # ns; 0 free
-        ("frame", "i8"),  # first frame of the flow that announced
+        ("frame", "i8"),  # `frame` of the flow that announced
         ("port", "u2"),
         ("protocol", "i2"),
         ("transport", "u1"),

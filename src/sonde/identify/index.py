@@ -126,7 +126,7 @@ class Matcher(NamedTuple):
     telling: Ints  # beginnings of the signatures of each protocol that tell applications, behind all of those
     told: Ints  # the application of each of them, as the run's list numbers it; -1 none
     tls: Ints  # [number of TLS, or -1 where nobody reads it]
-    wraps: Ints  # which of the kernels that unwrap is that of each protocol; -1 none
+    wraps: Ints  # number, among the kernels that unwrap, of that of each protocol; -1 none
 
 
 #: Octets that payloads have many of, the most common first: zeros, then what heads of text consist of.

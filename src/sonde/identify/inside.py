@@ -7,32 +7,17 @@ keeps the wrapper's name.
 """
 
 from collections.abc import Sequence
-from typing import Any, cast
 
 import numpy as np
 
+from sonde.identify.choice import one_of
 from sonde.identify.finish import give_up
 from sonde.schema import Protocol
 from sonde.table.pool import size_class, take
 from sonde.table.streams import IDENTIFYING, Streams, hold, release_held, switch_stream
 from sonde.table.turns import FROM_INSIDE, FROM_WIRE, HELD, LOST
 from sonde.table.wraps import ASTRAY, take_wrap
-from sonde.wire import Int, Ints, Kernel, Row, Wire, copy, kernel
-
-
-def build_unwrapper(protocols: Sequence[Protocol]) -> Kernel[..., int]:
-    """Write one kernel that calls the kernel of a given number of those that unwrap; see `match.build_asker`."""
-    wrappers = [protocol for protocol in protocols if protocol.unwrap is not None]
-    lines = ["def take_off(which, octets, at, end, wrap, side):"]
-    lines += [
-        f"    if which == {place}:\n        return int64(unwrap_{place}(octets, at, end, wrap, side))"
-        for place in range(len(wrappers))
-    ]
-    lines.append("    return int64(-1)")
-    scope: dict[str, Any] = {f"unwrap_{place}": each.unwrap for place, each in enumerate(wrappers)}
-    scope |= {"int64": np.int64, "__name__": __name__}
-    exec(compile("\n".join(lines), "<unwrapper>", "exec"), scope)  # noqa: S102 - our own declarations
-    return cast("Kernel[..., int]", kernel(name=f"take_off:{len(wrappers)}")(scope["take_off"]))
+from sonde.wire import Int, Kernel, Row, Wire, copy, kernel
 
 
 @kernel
@@ -58,16 +43,18 @@ def pass_lost(wrap: Row, side: Int, length: Int) -> bool:
 
 def build_inside(protocols: Sequence[Protocol]) -> tuple[Kernel[..., None], Kernel[..., bool]]:
     """Make the kernels that begin with a stream inside another, and that unwrap a turn of it."""
-    take_off = build_unwrapper(protocols)
+    kernels = [protocol.unwrap for protocol in protocols if protocol.unwrap is not None]
+    take_off = one_of("take_off", kernels, "octets, at, end, wrap, side", -1)
 
     @kernel(name="take_off_held")
-    def take_off_held(streams: Streams, stream: Row, which: Int, side: Int) -> bool:
+    def take_off_held(streams: Streams, stream: Row, side: Int) -> bool:
         """Unwrap what is held back for a side; False where it cannot be followed."""
         held = stream["held_at"][side]
         if held < 0:
             return True
         wrap = streams.wraps.rows[np.int64(stream["wrap"])]
-        end = take_off(which, streams.pool.octets, held, held + np.int64(stream["held_length"][side]), wrap, side)
+        stop = held + np.int64(stream["held_length"][side])
+        end = take_off(np.int64(wrap["which"]), streams.pool.octets, held, stop, wrap, side)
         if end < 0:
             return False
         stream["held_length"][side] = end - held
@@ -80,7 +67,7 @@ def build_inside(protocols: Sequence[Protocol]) -> tuple[Kernel[..., None], Kern
         """Unwrap what came so far of a stream whose frames are known, this turn included, and begin anew with it."""
         stream, side = streams.rows[turn["stream"]], np.int64(turn["side"])
         at, end = turn["at"], turn["at"] + turn["length"]
-        stream["wrap"] = take_wrap(streams.wraps)
+        stream["wrap"] = take_wrap(streams.wraps, which)
         if stream["wrap"] < 0 or (
             turn["kind"] != HELD
             and stream["held_length"][side] == 0
@@ -89,13 +76,13 @@ def build_inside(protocols: Sequence[Protocol]) -> tuple[Kernel[..., None], Kern
             give_up(flow, stream, streams)
             return
         for each in range(2):
-            if not take_off_held(streams, stream, which, each):
+            if not take_off_held(streams, stream, each):
                 give_up(flow, stream, streams)
                 return
         switch_stream(stream)
 
     @kernel(name="unwrap_turn")
-    def unwrap_turn(wire: Wire, turn: Row, streams: Streams, flow: Row, wraps: Ints) -> bool:
+    def unwrap_turn(wire: Wire, turn: Row, streams: Streams, flow: Row) -> bool:
         """Have a turn be of the stream inside; False where it has nothing of it."""
         if turn["kind"] == HELD or turn["source"] == FROM_INSIDE:
             return True  # it was unwrapped before
@@ -107,15 +94,15 @@ def build_inside(protocols: Sequence[Protocol]) -> tuple[Kernel[..., None], Kern
             turn["source"] = FROM_INSIDE
             return pass_lost(wrap, side, length)
         if turn["chunk_class"] < 0:
-            which = size_class(length)
-            chunk = take(streams.pool, which)
+            chunk_class = size_class(length)
+            chunk = take(streams.pool, chunk_class)
             if chunk < 0:
                 go_astray(flow, stream, streams, wrap, side)
                 return False
             copy(wire if turn["source"] == FROM_WIRE else pool, turn["at"], turn["at"] + length, pool, chunk)
-            turn["at"], turn["chunk"], turn["chunk_class"] = chunk, chunk, which
+            turn["at"], turn["chunk"], turn["chunk_class"] = chunk, chunk, chunk_class
         turn["source"] = FROM_INSIDE
-        end = take_off(wraps[np.int64(stream["outer"])], pool, turn["at"], turn["at"] + length, wrap, side)
+        end = take_off(np.int64(wrap["which"]), pool, turn["at"], turn["at"] + length, wrap, side)
         if end < 0:
             go_astray(flow, stream, streams, wrap, side)
             return False

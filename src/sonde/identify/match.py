@@ -10,10 +10,11 @@ a guess by port.
 """
 
 from collections.abc import Sequence
-from typing import Any, cast
+from typing import cast
 
 import numpy as np
 
+from sonde.identify.choice import one_of
 from sonde.identify.index import (
     AT,
     BEGUN,
@@ -65,23 +66,9 @@ __all__ = [
 
 
 def build_asker(protocols: Sequence[Protocol]) -> Kernel[..., int]:
-    """Write one kernel that asks the structure kernel of a given number.
-
-    Numba cannot index functions, so the choice is spelled out as source, one `if` each.
-    """
-    kernels = [protocol for protocol in protocols if protocol.identify is not None]
-    lines = ["def ask(which, octets, at, end, hint):"]
-    lines += [
-        f"    if which == {place}:\n        return int64(kernel_{place}(octets, at, end, hint))"
-        for place in range(len(kernels))
-    ]
-    lines.append("    return int64(0)")
-    scope: dict[str, Any] = {f"kernel_{place}": each.identify for place, each in enumerate(kernels)}
-    scope["int64"] = np.int64
-    scope["__name__"] = __name__
-    exec(compile("\n".join(lines), "<asker>", "exec"), scope)  # noqa: S102 - our own declarations
-    names = "-".join(each.name for each in kernels)
-    return kernel(name=f"ask:{len(names)}")(scope["ask"])
+    """Make the kernel that asks the structure kernel of a given number."""
+    kernels = [protocol.identify for protocol in protocols if protocol.identify is not None]
+    return one_of("ask", kernels, "octets, at, end, hint", 0)
 
 
 @kernel

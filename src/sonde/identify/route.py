@@ -330,7 +330,7 @@ def build_identify(protocols: Sequence[Protocol]) -> Kernel[..., None]:
             stream = streams.rows[turn["stream"]]
             state = stream["state"]
             if stream["wrap"] >= 0 and (
-                state == FINISHED or not unwrap_turn(wire, turn, streams, flows.rows[turn["flow"]], matcher.wraps)
+                state == FINISHED or not unwrap_turn(wire, turn, streams, flows.rows[turn["flow"]])
             ):
                 continue
             if state == DISSECTING:

@@ -258,7 +258,7 @@ def scramble(value: np.uint64) -> np.uint64:
 
 @kernel(wraps=True)
 def format_uids(frames: Ints, seed: int, out: Wire) -> None:
-    """Name flows by the number of their first frame and the input's seed: C and 17 of base 62."""
+    """Name flows by where they began (`frame` of a flow) and the input's seed: C and 17 of base 62."""
     for row in range(len(frames)):
         a = scramble(np.uint64(frames[row]) ^ np.uint64(seed))
         b = scramble(a ^ np.uint64(frames[row]))

@@ -60,7 +60,7 @@ FLOW = np.dtype(
         ("range_end", "u4", (2, RANGES)),
         ("tunnels", "u4"),
         ("tunnel_id", "i4"),
-        ("parent", "i8"),  # first frame of the flow that announced this one; -1 none
+        ("parent", "i8"),  # `frame` of the flow that announced this one; -1 none
         ("history", "u1", (HISTORY,)),  # where it can be taken by fours
         ("protocol", "i2"),  # number in the catalogue; -1 unknown
         ("inner", "i2"),  # the protocol inside that one, after STARTTLS or CONNECT; -1 none

@@ -20,6 +20,7 @@ WRAP_ROW = np.dtype(
         ("head", "u1", (2, LONGEST_HEAD)),  # of a frame's head so far
         ("headed", "u1", (2,)),  # octets of it
         ("passed", "u1", (2,)),  # 1: the payload is not for the protocol inside
+        ("which", "u1"),  # number of the kernel that unwraps: what is inside may switch, and the frames stay
     ],
     align=True,
 )
@@ -43,7 +44,7 @@ def new_wraps(capacity: int = MOST_WRAPS) -> Wraps:
 
 
 @kernel
-def take_wrap(wraps: Wraps) -> Int:
+def take_wrap(wraps: Wraps, which: Int) -> Int:
     """Take a row, at the beginning of a frame on both sides; -1 where none is left."""
     if wraps.count[FREE] == 0:
         wraps.count[REFUSED] += 1
@@ -51,6 +52,7 @@ def take_wrap(wraps: Wraps) -> Int:
     wraps.count[FREE] -= 1
     place = wraps.free[wraps.count[FREE]]
     row = wraps.rows[place]
+    row["which"] = which
     for side in range(2):
         row["left"][side] = 0
         row["headed"][side] = 0
