@@ -78,7 +78,9 @@ def program() -> NoReturn:
     """Be the program `sonde`: when all is written, end at once, for to take the interpreter apart takes 50 ms."""
     # NumPy's algebra, which nothing here needs, would start a thread for each core and let them spin for a while; and
     # Arrow's own allocator gives nothing back (see `Recorder`, which cannot tell what is compiled into Arrow).
+    # Huge pages, which NumPy asks for, have 2 MiB cleared for whatever is first touched of them.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    os.environ.setdefault("NUMPY_MADVISE_HUGEPAGE", "0")
     os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")
     gc.set_threshold(GARBAGE_AFTER)
     open_streams()

@@ -23,6 +23,7 @@ from sonde.wire import Int, Ints, Kernel, Row, Rows, Wire, kernel
 
 # Places in Conns.count. Rows from FRESH on were never used: their memory is untouched.
 FREE, WANTS_NAMES_ONLY, PROGRESS, REFUSED, FRESH = range(5)
+AMPLE_CONNS = 1 << 15  # of a pool that grows: addresses, not memory, which is taken as rows are first used
 
 
 class Conns(NamedTuple):
@@ -47,7 +48,7 @@ def grow_conns(conns: Conns, wanted: int, most: int) -> Conns:
     old, fresh, free = len(conns.rows), int(conns.count[FRESH]), int(conns.count[FREE])
     if free + old - fresh >= wanted or old >= most:
         return conns
-    capacity = min(max(old * 2, fresh + wanted), most)
+    capacity = min(max(old * 2, fresh + wanted, AMPLE_CONNS), most)
     rows, larger = np.zeros(capacity, conns.rows.dtype), np.empty(capacity, np.int64)
     rows.view(np.uint8)[: fresh * rows.itemsize] = conns.rows[:fresh].view(np.uint8)  # not field by field
     larger[:free] = conns.free[:free]

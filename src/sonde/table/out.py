@@ -21,6 +21,7 @@ LENGTH_MASK = (1 << LENGTH_BITS) - 1
 SPILL_ROW = 0
 SPAN_KINDS = ("text", "octets", "text_list", "u32_list")
 MAX_TEXT = 8192  # octets of one field; a longer one is cut and the row says so
+AMPLE_ROWS = 1 << 17  # of a table that grows: addresses, not memory, which is taken as rows are first used
 
 # Anomalies that any record can have; a dissector's own begin at bit 8.
 CUT = 1  # a field was longer than MAX_TEXT
@@ -75,7 +76,7 @@ def grow_out(out: Out, rows: int, room: int) -> Out:
     fresh, text = int(out.count[FRESH]), int(out.count[TEXT])
     capacity = len(out.rows)
     if int(out.count[FREE]) + capacity - fresh < rows:
-        capacity = max(2 * capacity, fresh + rows)
+        capacity = max(2 * capacity, fresh + rows, AMPLE_ROWS)
         larger = np.zeros(capacity, out.rows.dtype)
         larger.view(np.uint8)[: fresh * larger.itemsize] = out.rows[:fresh].view(np.uint8)  # not field by field
         free, done = np.empty(capacity, np.int64), np.empty(capacity, np.int64)
