@@ -9,12 +9,13 @@ import duckdb
 import numpy as np
 import pytest
 
-from sonde.dissect import all_dissectors
+from sonde.dissect import all_dissectors, driver
 from sonde.pipeline import lane
 from sonde.pipeline.read import make_plan, read_captures
 from sonde.pipeline.run import PATIENCE_S, read_all
 from sonde.schema import columns, row_dtype
 from sonde.source.captures import Source
+from sonde.table import out
 from sonde.table.out import FLOW_WORD, is_open, layout_of, new_out, pool_of
 
 EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "first-look.pcapng"
@@ -74,6 +75,21 @@ def test_when_trays_are_handed_over_changes_no_record(
         if entry["rows"]:
             wanted = records(whole.folder, table)
             assert all(records(each.folder, table) == wanted for each in made.values()), table
+
+
+@pytest.mark.compiled
+def test_when_tables_grow_changes_no_record(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rows and states that are open when their table grows go on as they were."""
+    monkeypatch.setattr(Source.blocks, "__defaults__", (0, 16))
+    made = {"ample": read_captures([str(EXAMPLE)], make_plan(None, "clear", seed=7), tmp_path / "ample.sonde")}
+    monkeypatch.setattr(lane, "FIRST_ROWS", 2)  # the spill row and one more
+    monkeypatch.setattr(lane, "FIRST_CONNS", 1)
+    monkeypatch.setattr(out, "AMPLE_ROWS", 3)
+    monkeypatch.setattr(driver, "AMPLE_CONNS", 2)
+    made["scant"] = read_captures([str(EXAMPLE)], make_plan(None, "clear", seed=7), tmp_path / "scant.sonde")
+    assert made["ample"].manifest["tables"].keys() == made["scant"].manifest["tables"].keys()
+    for table in made["ample"].manifest["tables"]:
+        assert records(tmp_path / "ample.sonde", table) == records(tmp_path / "scant.sonde", table)
 
 
 def test_a_prompt_lane_keeps_no_closed_row() -> None:
