@@ -2,8 +2,8 @@
 
 from sonde.schema import MAYBE, At, Number, Protocol, Signature
 
-# §7.3: the messages of clients and servers; the options that stand first in most of them.
-FIRST_OPTIONS = (1, 2, 3, 6, 8, 14, 25, 39)
+# §7.3: the messages of clients and servers; the options that stand first in them, each side's own order being its own.
+FIRST_OPTIONS = (1, 2, 3, 4, 6, 7, 8, 13, 14, 16, 17, 18, 19, 20, 23, 24, 25, 39)
 CLIENT, RELAY = (1, 11), (12, 13)
 
 PROTOCOL = Protocol(

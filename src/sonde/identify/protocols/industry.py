@@ -64,8 +64,9 @@ HART = Protocol(
     tcp_ports=(5094,),
     udp_ports=(5094,),
     signatures=(
-        # Version 1, type (request, response, publish), identifier, status, number, length.
-        Signature((At(0, b"\x01"), Number(1, 1, 0, 2), Number(2, 1, 0, 4), Length(6, 2)), MAYBE, min_length=8),
+        # Version 1, type (request, response), identifier, status, number, length; what is published is a PDU.
+        Signature((At(0, b"\x01"), Number(1, 1, 0, 1), Number(2, 1, 0, 4), Length(6, 2)), MAYBE, min_length=8),
+        Signature((At(0, b"\x01\x02"), Number(2, 1, 3, 4), Length(6, 2)), MAYBE, min_length=8),
     ),
     aliases={"ndpi": ("HART-IP",), "wireshark": ("hart_ip",)},
 )

@@ -15,6 +15,14 @@ PROTOCOL = Protocol(
             transport="tcp",
             min_length=16,
         ),
+        # §7.1: where its beginning was not seen: version, a type up to 35, the length of the first message.
+        Signature(
+            (Number(0, 1, 1, 6), Number(1, 1, 0, 35), Number(2, 2, 8, 0xFFFF), Length(2, 2, fit="within")),
+            MAYBE,
+            transport="tcp",
+            min_length=8,
+            own_port=True,
+        ),
     ),
     aliases={"ndpi": ("OpenFlow",), "wireshark": ("openflow",)},
 )

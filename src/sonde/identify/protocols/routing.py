@@ -1,4 +1,4 @@
-"""Routing protocols: BGP (RFC 4271), LDP (RFC 5036), HSRP (RFC 2281), RIP (RFC 2453), BFD (RFC 5880), and those with an IP protocol of their own."""
+"""Routing protocols: BGP (RFC 4271), RPKI to routers (RFC 8210), LDP (RFC 5036), echoes along label switched paths (RFC 8029), HSRP (RFC 2281), RIP (RFC 2453), BFD (RFC 5880), and those with an IP protocol of their own."""
 
 from sonde.schema import MAYBE, YES, At, Length, Number, Only, Protocol, Signature
 
@@ -94,11 +94,12 @@ BFD = Protocol(
     "bfd",
     "Bidirectional Forwarding Detection",
     "RFC 5880",
-    udp_ports=(3784, 3785, 4784),
+    # Beside them: several hops (RFC 5883), members of a bundle (RFC 7130), seamless (RFC 7881).
+    udp_ports=(3784, 3785, 4784, 6784, 7784),
     signatures=(
-        # §4.1: version 1 with a diagnostic up to 9, multiplier, length; both discriminators.
+        # §4.1: version 1 with a diagnostic up to 9, multiplier, length; my discriminator, which is any but zero.
         Signature(
-            (Number(0, 1, 0x20, 0x29), Number(2, 1, 1, 50), Length(3, 1), Number(4, 2, 0, 0x7FFF)),
+            (Number(0, 1, 0x20, 0x29), Number(2, 1, 1, 50), Length(3, 1), Number(4, 4, 1, 0xFFFFFFFF)),
             MAYBE,
             transport="udp",
             min_length=24,
@@ -108,9 +109,63 @@ BFD = Protocol(
     ),
     aliases={"ndpi": ("BFD",), "wireshark": ("bfd",)},
 )
+RPKI_RTR = Protocol(
+    "rpki-rtr",
+    "RPKI to Router Protocol",
+    "RFC 8210",
+    tcp_ports=(323, 3323, 8282),  # registered, and those of Routinator and of GoRTR
+    signatures=(
+        # §5.3: a router asks for what is new since a serial number; §5.4: for all.
+        *(
+            Signature(
+                (Number(0, 1, 0, 2), At(1, kind), At(4, b"\0\0\0"), Number(7, 1, length, length)),
+                MAYBE,
+                transport="tcp",
+                min_length=length,
+                max_length=length,
+                own_port=True,
+            )
+            for kind, length in ((b"\x01", 12), (b"\x02\0\0", 8))
+        ),
+        # §5.2, §5.5, §5.9: a serial number to be told, the answer before its prefixes, none that is as old.
+        *(
+            Signature(
+                (Number(0, 1, 0, 2), At(1, kind), At(4, b"\0\0\0" + length)),
+                MAYBE,
+                transport="tcp",
+                min_length=8,
+                own_port=True,
+            )
+            for kind, length in ((b"\0", b"\x0c"), (b"\x03", b"\x08"), (b"\x08", b"\x08"))
+        ),
+    ),
+    aliases={"wireshark": ("rpkirtr",)},
+)
+LSP_PING = Protocol(
+    "lsp-ping",
+    "MPLS Label Switched Path Ping",
+    "RFC 8029",
+    udp_ports=(3503,),
+    signatures=(
+        # §3: version 1, flags, echo request or reply, one of four ways to reply; codes, a handle, times; what path.
+        Signature(
+            (
+                (At(0, b"\0\x01\0"), Number(3, 1, 0, 7), Number(4, 1, 1, 2), Number(5, 1, 1, 4))
+                + (Number(32, 2, 1, 30), Number(34, 2, 0, 1500))
+            ),
+            MAYBE,
+            transport="udp",
+            min_length=36,
+            own_port=True,
+        ),
+    ),
+    aliases={"wireshark": ("mpls-echo",)},
+)
 PROTOCOLS = (
     BGP,
+    RPKI_RTR,
     LDP,
+    LSP_PING,
     HSRP,
     RIP,
     BFD,
