@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from sonde.wire import kernel
+from sonde.wire import KernelFault, kernel
 
 pytestmark = pytest.mark.compiled
 
@@ -37,6 +37,25 @@ def take_turns(wire: Any, times: int) -> int:
         while first & 3:
             first += 1
     return first * 7 + last[0] - last[1]
+
+
+@kernel
+def read_at(numbers: Any, place: int) -> int:
+    """Read an element."""
+    return np.int64(numbers[place])
+
+
+@kernel
+def write_at(numbers: Any, place: int) -> int:
+    """Write an element."""
+    numbers[place] = 9
+    return 0
+
+
+@kernel
+def read_side(rows: Any, row: int, side: int) -> int:
+    """Read an element of an array that is a row's field."""
+    return np.int64(rows[row]["pair"][side])
 
 
 @kernel
@@ -149,3 +168,22 @@ def test_machine_code_tells_one_name_short_and_of_its_own() -> None:
     assert len(names) == 2
     wide = take_turns(np.array([3, 5, 7], np.int64), 10)
     assert wide == take_turns(np.array([3, 5, 7], np.uint8), 10) == take_turns.function(np.array([3, 5, 7]), 10)
+
+
+@pytest.mark.parametrize("place", [-1, -4, 4, 1 << 40, -(1 << 63)])
+def test_no_index_counts_from_the_end(place: int) -> None:
+    """A negative one is a defect of ours, and must not read or write what nobody meant."""
+    numbers, rows = np.arange(4), np.zeros(4, [("pair", "i8", (2,))])
+    assert read_at(numbers, 3) == 3
+    assert read_side(rows, 3, 1) == 0
+    for call in (
+        lambda: read_at(numbers, place),
+        lambda: write_at(numbers, place),
+        lambda: read_side(rows, place, 0),
+        lambda: read_side(rows, 0, place),
+    ):
+        with pytest.raises(KernelFault, match="out of bounds"):
+            call()
+    assert numbers.tolist() == [0, 1, 2, 3]
+    with pytest.raises(KernelFault, match="out of bounds"):
+        read_at(numbers[:0], 0)

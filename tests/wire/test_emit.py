@@ -93,10 +93,17 @@ def test_readers_give_the_numbers_that_the_octets_spell(octets: bytes, data: Any
 
 
 @pytest.mark.compiled
-@pytest.mark.parametrize("at", [-1, -8, 1, 8, 1 << 40])
+@pytest.mark.parametrize("at", [-1, -8, 1, 8, 1 << 40, -(1 << 63)])
 def test_a_read_beyond_the_octets_is_refused(at: int) -> None:
     with pytest.raises((KernelFault, IndexError)):
         read_all(np.zeros(8, np.uint8), at, np.zeros(8, np.int64))
+
+
+@pytest.mark.compiled
+@pytest.mark.parametrize("length", range(8))
+def test_a_read_of_fewer_octets_than_it_takes_is_refused(length: int) -> None:
+    with pytest.raises((KernelFault, IndexError)):
+        read_all(np.zeros(8, np.uint8)[:length], 0, np.zeros(8, np.int64))
 
 
 WORDS = st.integers(0, (1 << 64) - 1)

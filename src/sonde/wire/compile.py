@@ -14,13 +14,14 @@ import llvmlite.binding as llvm
 import numba
 import numpy as np
 from numba import _dynfunc, from_dtype, types
-from numba.core import event, transforms, typed_passes, untyped_passes
+from numba.core import cgutils, event, transforms, typed_passes, untyped_passes
 from numba.core.codegen import CPUCodeLibrary
 from numba.core.compiler import CompilerBase
 from numba.core.compiler_machinery import PassManager
 from numba.core.cpu import CPUContext
 from numba.core.postproc import PostProcessor
 from numba.core.types.functions import BaseFunction
+from numba.np import arrayobj
 
 from sonde.wire.jit import Kernel
 
@@ -152,6 +153,17 @@ def _tidy(processor: Any, *args: Any, **kwargs: Any) -> None:
         _find_lifetimes(processor, *args, **kwargs)
 
 
+def _take_index(context: Any, builder: Any, kind: Any, index: Any, size: Any) -> Any:  # noqa: ARG001 - Numba's call
+    """Take an index as it is: none counts from the end, as NumPy's do that are negative."""
+    return context.cast(builder, index, kind, types.intp if kind.signed else types.uintp)
+
+
+def _check_bounds(context: Any, builder: Any, index: Any, size: Any, axis: int | None = None) -> None:  # noqa: ARG001
+    """Check an index with one comparison instead of two: as a number without sign a negative one is too large."""
+    with cgutils.if_unlikely(builder, builder.icmp_unsigned(">=", index, size)):
+        context.call_conv.return_user_exc(builder, IndexError, ("index is out of bounds",))
+
+
 @contextmanager
 def _once_only() -> Iterator[None]:
     """Keep Numba from doing for every function, and again, what can be done once.
@@ -177,6 +189,8 @@ def _once_only() -> Iterator[None]:
         (event, "broadcast", lambda told: None),
         (BaseFunction, "get_call_type", _resolve_once),
         (PostProcessor, "run", _tidy),
+        (arrayobj, "fix_integer_index", _take_index),
+        (cgutils, "do_boundscheck", _check_bounds),
     ]
     before = [getattr(place, name) for place, name, _ in changes]
     for place, name, change in changes:

@@ -23,10 +23,20 @@ READ, KEEP_NEAR, DATA = 0, 3, 1  # what `llvm.prefetch` is for
 
 
 def _check(context: Any, builder: Any, array: Any, at: Any, size: Any) -> None:
-    """Raise IndexError unless array[at:at + size] exists; `size` is not negative."""
+    """Raise IndexError unless array[at:at + size] exists; `size` is not negative.
+
+    Of a number of octets that is known, the first place from which they would reach too far depends on the array
+    alone: LLVM keeps it, and one comparison is left, which as one without sign sees negative places too.
+    """
     length = cgutils.unpack_tuple(builder, array.shape)[0]
-    last = builder.add(at, size)
-    bad = builder.or_(builder.icmp_signed("<", at, I64(0)), builder.icmp_signed(">", last, length))
+    if isinstance(size, ir.Constant):
+        beyond = builder.sub(length, I64(size.constant - 1))
+        beyond = builder.select(builder.icmp_signed(">", beyond, I64(0)), beyond, I64(0))
+        bad = builder.icmp_unsigned(">=", at, beyond)
+    else:
+        bad = builder.or_(
+            builder.icmp_signed("<", at, I64(0)), builder.icmp_signed(">", builder.add(at, size), length)
+        )
     with builder.if_then(bad, likely=False):
         context.call_conv.return_user_exc(builder, IndexError, ("index is out of bounds",))
 
