@@ -153,12 +153,12 @@ def _tidy(processor: Any, *args: Any, **kwargs: Any) -> None:
         _find_lifetimes(processor, *args, **kwargs)
 
 
-def _take_index(context: Any, builder: Any, kind: Any, index: Any, size: Any) -> Any:  # noqa: ARG001 - Numba's call
+def _take_index(context: Any, builder: Any, kind: Any, index: Any, size: Any) -> Any:
     """Take an index as it is: none counts from the end, as NumPy's do that are negative."""
     return context.cast(builder, index, kind, types.intp if kind.signed else types.uintp)
 
 
-def _check_bounds(context: Any, builder: Any, index: Any, size: Any, axis: int | None = None) -> None:  # noqa: ARG001
+def _check_bounds(context: Any, builder: Any, index: Any, size: Any, axis: int | None = None) -> None:
     """Check an index with one comparison instead of two: as a number without sign a negative one is too large."""
     with cgutils.if_unlikely(builder, builder.icmp_unsigned(">=", index, size)):
         context.call_conv.return_user_exc(builder, IndexError, ("index is out of bounds",))

@@ -34,9 +34,7 @@ def _check(context: Any, builder: Any, array: Any, at: Any, size: Any) -> None:
         beyond = builder.select(builder.icmp_signed(">", beyond, I64(0)), beyond, I64(0))
         bad = builder.icmp_unsigned(">=", at, beyond)
     else:
-        bad = builder.or_(
-            builder.icmp_signed("<", at, I64(0)), builder.icmp_signed(">", builder.add(at, size), length)
-        )
+        bad = builder.or_(builder.icmp_signed("<", at, I64(0)), builder.icmp_signed(">", builder.add(at, size), length))
     with builder.if_then(bad, likely=False):
         context.call_conv.return_user_exc(builder, IndexError, ("index is out of bounds",))
 

@@ -149,10 +149,7 @@ LSP_PING = Protocol(
     signatures=(
         # §3: version 1, flags, echo request or reply, one of four ways to reply; codes, a handle, times; what path.
         Signature(
-            (
-                (At(0, b"\0\x01\0"), Number(3, 1, 0, 7), Number(4, 1, 1, 2), Number(5, 1, 1, 4))
-                + (Number(32, 2, 1, 30), Number(34, 2, 0, 1500))
-            ),
+            (At(0, b"\0\x01\0"), Number(3, 1, 0, 7), Number(4, 1, 1, 2), Number(5, 1, 1, 4), Number(32, 2, 1, 30)),
             MAYBE,
             transport="udp",
             min_length=36,
