@@ -156,7 +156,7 @@ class Flows(NamedTuple):
     """
 
     rows: Rows
-    buckets: Ints
+    buckets: Ints  # of 32 bits: all of them together are looked at by chance, and stay nearer so
     free: Ints
     ended: Ints
     count: Ints  # type: ignore[assignment] # tuple.count is not wanted
@@ -168,7 +168,7 @@ def new_flows(capacity: int) -> Flows:
     count[LEFT] = capacity
     return Flows(
         rows=np.zeros(capacity, FLOW),
-        buckets=np.zeros(FIRST_BUCKETS, np.int64),
+        buckets=np.zeros(FIRST_BUCKETS, np.int32),
         free=np.empty(capacity, np.int64),
         ended=np.empty(capacity, np.int64),
         count=count,
@@ -180,7 +180,7 @@ def grow_buckets(flows: Flows) -> Flows:
     used = len(flows.rows) - int(flows.count[LEFT])
     if used <= len(flows.buckets):
         return flows
-    larger = flows._replace(buckets=np.zeros(4 * len(flows.buckets), np.int64))
+    larger = flows._replace(buckets=np.zeros(4 * len(flows.buckets), np.int32))
     chain_all(larger, int(flows.count[FRESH]))
     return larger
 
