@@ -171,7 +171,8 @@ def _once_only() -> Iterator[None]:
     By default each callee is optimised with all that it calls, again in each caller, and
     emitted as machine code that nobody runs. Here a function is only lowered; `_object_code`
     links, optimises and emits once for each entry kernel. Two thirds of the time saved.
-    Nobody listens to Numba's events either; telling them takes a fiftieth.
+    Nobody listens to Numba's events either; telling them takes a fiftieth. And an index is
+    compared once (`_check_bounds`).
     """
 
     def finalize(library: Any) -> None:

@@ -1,4 +1,8 @@
-"""Routing protocols: BGP (RFC 4271), RPKI to routers (RFC 8210), LDP (RFC 5036), echoes along label switched paths (RFC 8029), HSRP (RFC 2281), RIP (RFC 2453), BFD (RFC 5880), and those with an IP protocol of their own."""
+"""Routing protocols: those with an IP protocol of their own, and those in TCP and UDP.
+
+BGP (RFC 4271), RPKI to routers (RFC 8210), LDP (RFC 5036), echoes along label switched paths (RFC 8029),
+HSRP (RFC 2281), RIP (RFC 2453), BFD (RFC 5880).
+"""
 
 from sonde.schema import MAYBE, YES, At, Length, Number, Only, Protocol, Signature
 
